@@ -1,0 +1,148 @@
+//! The process edge: arguments, stdin, stdout, stderr, exit codes, `--generate`.
+//!
+//! The only room that touches `std::env`, the standard streams and `ExitCode`.
+//! Must not know what any command is for.
+
+mod exit;
+mod folder;
+mod manual;
+mod stream;
+mod text;
+
+pub use exit::{Exit, Failure, TABLE};
+pub use folder::Folder;
+pub use stream::{Input, Output, Reject, Tally};
+pub use text::escape;
+
+use clap::{Args, Parser};
+use std::process::{ExitCode, Termination};
+
+/// What every command takes besides its own arguments.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Print the man page or a shell's completions and exit
+    #[arg(long, value_name = "man|complete-SHELL", help_heading = "Common options")]
+    generate: Option<String>,
+    /// Print the JSON Schema of what is read and written and exit
+    #[arg(long, help_heading = "Common options")]
+    schema: bool,
+    /// Log to stderr
+    #[arg(short, long, help_heading = "Common options")]
+    pub verbose: bool,
+}
+
+/// One command: its arguments are a clap parser, the rest is here.
+pub trait Tool: Parser {
+    /// JSON Schema of what it reads and writes, one JSON text.
+    const SCHEMA: &'static str;
+    /// The man page's sections after OPTIONS, in the markup of `cli::manual`.
+    const MANUAL: &'static str;
+    /// Example pipelines with real output, for `-h`; two or three.
+    const EXAMPLES: &'static str;
+    /// Does the work. Streams, stderr and the command's name come with `io`.
+    fn run(self, io: &mut Io) -> Result<Exit, Failure>;
+}
+
+/// The edges of a running command.
+pub struct Io {
+    name: &'static str,
+    verbose: bool,
+    /// Standard output, buffered; results only.
+    pub out: Output,
+}
+
+impl Io {
+    /// Standard input, to be claimed once. A terminal gets one usage line and
+    /// exit 2, because nobody types JSON lines.
+    pub fn stdin(&self) -> Result<Input, Failure> {
+        if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            return Err(Failure::could_not_run("expected input on stdin, which is a terminal")
+                .hint(format!("try {} --help", self.name)));
+        }
+        Ok(Input::stdin())
+    }
+
+    /// A line for people on stderr: `command: message`, escaped.
+    pub fn warn(&self, message: &str) {
+        text::stderr_line(self.name, message);
+    }
+
+    /// A hint line after a warning.
+    pub fn hint(&self, message: &str) {
+        text::stderr_line(self.name, &format!("hint: {message}"));
+    }
+
+    /// A line for `-v`.
+    pub fn log(&self, message: impl FnOnce() -> String) {
+        if self.verbose {
+            text::stderr_line(self.name, &message());
+        }
+    }
+
+    /// The command's name, as stderr lines start with it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Is `-v` on?
+    pub fn verbose(&self) -> bool {
+        self.verbose
+    }
+}
+
+/// Where the common arguments sit in a command's parser.
+pub trait HasCommon {
+    /// The flattened common arguments.
+    fn common(&self) -> &Common;
+}
+
+/// The whole of a command's `main`.
+pub fn main<T: Tool + HasCommon>(name: &'static str) -> ExitCode {
+    // A panic is our defect, never a user's exit code 101.
+    std::panic::set_hook(Box::new(move |info| {
+        text::stderr_line(name, &format!("internal error: {info}"));
+        text::stderr_line(name, "hint: this is a defect in cooee; please report it with this line");
+    }));
+    let outcome = std::panic::catch_unwind(|| start::<T>(name));
+    outcome.unwrap_or(Exit::CouldNotRun).report()
+}
+
+fn start<T: Tool + HasCommon>(name: &'static str) -> Exit {
+    let mut io = Io { name, verbose: false, out: Output::stdout() };
+    let result = dispatch::<T>(&mut io);
+    let flushed = io.out.flush();
+    let failure = match (result, flushed) {
+        (Ok(exit), Ok(())) => return exit,
+        (Err(failure), _) | (Ok(_), Err(failure)) => failure,
+    };
+    if let Some(message) = &failure.message {
+        text::stderr_line(name, message);
+    }
+    if let Some(hint) = &failure.hint {
+        text::stderr_line(name, &format!("hint: {hint}"));
+    }
+    failure.exit
+}
+
+fn dispatch<T: Tool + HasCommon>(io: &mut Io) -> Result<Exit, Failure> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // Before clap, so that a page can be had without the required arguments.
+    if let [_, flag, rest @ ..] = arguments.as_slice() {
+        if flag == "--schema" {
+            io.out.line(T::SCHEMA.trim().as_bytes())?;
+            return Ok(Exit::Done);
+        }
+        if let Some(what) = flag.to_str().and_then(|flag| flag.strip_prefix("--generate")) {
+            let what = what.strip_prefix('=').or_else(|| rest.first().and_then(|next| next.to_str()));
+            manual::generate::<T>(io.name, what.unwrap_or_default(), &mut io.out)?;
+            return Ok(Exit::Done);
+        }
+    }
+    let matches = match manual::command::<T>(io.name).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return text::clap_outcome(&error, &mut io.out),
+    };
+    let tool = T::from_arg_matches(&matches).map_err(|error| Failure::could_not_run(error.to_string().trim()))?;
+    io.verbose = tool.common().verbose;
+    tool.run(io)
+}

@@ -1,0 +1,8 @@
+//! Who may join: the fleet file, the join string, and the Leader's rules as
+//! functions of (request, state, now). Pure.
+//!
+//! Must not know files, SQL, sockets or age.
+
+mod fleet;
+
+pub use fleet::{Fleet, FleetError, Invitation, Leader, Policy};

@@ -1,0 +1,19 @@
+//! What crosses the mesh: CloudEvents 1.0 in RFC 8785 form, signed.
+//!
+//! Owns the envelope, its types, signing and checking, and receipts. Must not
+//! know files, networks, or what a payload means.
+
+mod draft;
+mod envelope;
+mod kind;
+mod receipt;
+
+pub use draft::{Draft, Stamp};
+pub use envelope::{DATA_LIMIT_BYTES, EVENT_LIMIT_BYTES, Error, Event};
+pub use kind::{answers_of, is_request, short, type_of};
+pub use receipt::Receipt;
+
+/// Times on the wire: RFC 3339, UTC, `Z`, whole milliseconds.
+pub fn rfc3339(time: jiff::Timestamp) -> String {
+    format!("{time:.3}")
+}

@@ -1,0 +1,125 @@
+//! `did:key` for Ed25519 (W3C CCG did:key method: multicodec 0xed, base58btc).
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use std::fmt;
+use std::str::FromStr;
+
+const PREFIX: &str = "did:key:z";
+const MULTICODEC: [u8; 2] = [0xed, 0x01];
+
+/// A public Ed25519 key under its `did:key` name, 56 characters long.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Did([u8; 32]);
+
+/// Why a text is no did of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DidError {
+    /// Another method, or none.
+    #[error("not a did:key")]
+    NotDidKey,
+    /// Not base58, another kind of key, or not the one spelling of it.
+    #[error("not an Ed25519 did:key")]
+    NotEd25519,
+}
+
+impl Did {
+    /// From the 32 bytes of a public key.
+    pub fn from_public_key(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The public key's 32 bytes.
+    pub fn public_key(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Checks a signature over `domain` + NUL + `message`, strictly: no small
+    /// order, no malleable form (RFC 8032 section 5.1.7; ZIP 215 is laxer).
+    pub fn verify(&self, domain: &str, message: &[u8], signature: &[u8; 64]) -> bool {
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
+            key.verify_strict(&super::framed(domain, message), &Signature::from_bytes(signature)).is_ok()
+        })
+    }
+}
+
+impl fmt::Display for Did {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; 34];
+        bytes[..2].copy_from_slice(&MULTICODEC);
+        bytes[2..].copy_from_slice(&self.0);
+        write!(f, "{PREFIX}{}", bs58::encode(bytes).into_string())
+    }
+}
+
+impl fmt::Debug for Did {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Did {
+    type Err = DidError;
+
+    fn from_str(text: &str) -> Result<Self, DidError> {
+        let encoded = text.strip_prefix(PREFIX).ok_or(DidError::NotDidKey)?;
+        let mut bytes = [0; 34];
+        // The longest base58 of 34 bytes has 47 characters.
+        if encoded.len() > 47 || bs58::decode(encoded).onto(&mut bytes) != Ok(34) || bytes[..2] != MULTICODEC {
+            return Err(DidError::NotEd25519);
+        }
+        let did = Self(bytes[2..].try_into().expect("34 − 2 bytes"));
+        if did.to_string() == text { Ok(did) } else { Err(DidError::NotEd25519) }
+    }
+}
+
+impl serde::Serialize for Did {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Did {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+
+    #[test]
+    fn the_method_specifications_own_example() {
+        // did:key method, Ed25519 test vector 1 (seed of zeros).
+        let did = Key::from_seed(&[0; 32]).did();
+        assert_eq!(did.to_string(), "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp");
+        assert_eq!(did.to_string().parse(), Ok(did));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for bad in
+            ["", "did:web:x", "did:key:z", "did:key:z6LSbysY2xFMRpGMhb7tFTLMpeuPRaqaWM1yECx2AtzE3KCc", "did:key:z0OIl"]
+        {
+            assert!(bad.parse::<Did>().is_err(), "{bad}");
+        }
+        let good = Key::from_seed(&[1; 32]).did().to_string();
+        assert!(format!("{good}1").parse::<Did>().is_err());
+        assert!(good[..good.len() - 1].parse::<Did>().is_err());
+        assert!(good.to_uppercase().parse::<Did>().is_err());
+    }
+
+    #[test]
+    fn a_signature_counts_for_its_domain_and_message_only() {
+        let key = Key::from_seed(&[7; 32]);
+        let signature = key.sign("a", b"message");
+        assert!(key.did().verify("a", b"message", &signature));
+        assert!(!key.did().verify("b", b"message", &signature));
+        assert!(!key.did().verify("a", b"messagf", &signature));
+        assert!(!Key::from_seed(&[8; 32]).did().verify("a", b"message", &signature));
+        // The all-zero key is of small order: strict checking refuses it.
+        assert!(!Did::from_public_key([0; 32]).verify("a", b"message", &[0; 64]));
+    }
+}

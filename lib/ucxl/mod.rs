@@ -1,0 +1,3 @@
+//! UCXL addresses and patterns (DESIGN.md section 5). Pure.
+//!
+//! Must not know events, or URL parsers.

@@ -1,0 +1,3 @@
+//! `cooee-pub`.
+
+fn main() {}

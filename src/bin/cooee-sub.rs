@@ -1,0 +1,3 @@
+//! `cooee-sub`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every command as users run it: one module per command or behaviour.
