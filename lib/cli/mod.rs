@@ -5,12 +5,14 @@
 
 mod exit;
 mod folder;
+mod load;
 mod manual;
 mod stream;
 mod text;
 
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
+pub use load::read_bounded;
 pub use stream::{Input, Output, Reject, Tally};
 pub use text::escape;
 

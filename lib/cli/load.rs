@@ -1,0 +1,84 @@
+//! What most commands load from their folder: the host's key, the fleet file.
+//!
+//! Here each fault gets its exit code and its hint, once for all commands.
+
+use super::{Failure, Folder};
+use crate::enrol::Fleet;
+use crate::key::{self, Key, KeyFileError};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// A fleet file is never larger.
+const FLEET_LIMIT_BYTES: u64 = 64 * 1024;
+
+impl From<KeyFileError> for Failure {
+    fn from(error: KeyFileError) -> Self {
+        let hint = match &error {
+            KeyFileError::Exposed { path, .. } => {
+                let mode = if path.is_dir() { "go-w" } else { "600" };
+                Some(format!("chmod {mode} {}", path.display()))
+            }
+            _ => None,
+        };
+        let failure = match &error {
+            KeyFileError::Exposed { .. } => Self::security(error),
+            KeyFileError::Io { .. } | KeyFileError::Malformed { .. } | KeyFileError::Exists(_) => {
+                Self::could_not_run(error)
+            }
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl Folder {
+    /// The Ed25519 key in the file `name`.
+    pub fn key(&self, name: &str) -> Result<Key, Failure> {
+        let path = self.file(name);
+        key::read_key(&path).map_err(|error| match error {
+            KeyFileError::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                let hint = match name {
+                    "leader.key" => "this folder is no leader's; cooee-key found makes one, --dir names another",
+                    _ => "make one with cooee-key new, or name another folder with --dir",
+                };
+                Failure::could_not_run(error).hint(hint)
+            }
+            other => other.into(),
+        })
+    }
+
+    /// The fleet file; `None` where this folder belongs to no fleet.
+    pub fn fleet(&self) -> Result<Option<Fleet>, Failure> {
+        let path = self.file("fleet.json");
+        let Some(text) = read_bounded(&path, FLEET_LIMIT_BYTES)? else { return Ok(None) };
+        let fleet =
+            Fleet::parse(&text).map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))?;
+        Ok(Some(fleet))
+    }
+
+    /// The fleet file, for commands that mean nothing without a fleet.
+    pub fn need_fleet(&self) -> Result<Fleet, Failure> {
+        self.fleet()?.ok_or_else(|| {
+            Failure::could_not_run(format_args!("{}: no such file", self.file("fleet.json").display()))
+                .hint("join a fleet with cooee-key join, or found one with cooee-key found")
+        })
+    }
+}
+
+/// A whole file of at most `limit` bytes; `None` if there is none.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let failure = |error: io::Error| Failure::could_not_run(format_args!("{}: {error}", path.display()));
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failure(error)),
+    };
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content).map_err(failure)?;
+    if content.len() as u64 > limit {
+        return Err(Failure::could_not_run(format_args!("{}: larger than {limit} bytes", path.display())));
+    }
+    Ok(Some(content))
+}
