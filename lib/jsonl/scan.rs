@@ -197,6 +197,16 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// A value whose text a scan has checked already.
+    pub(super) fn checked(raw: &'a str, kind: Kind) -> Self {
+        Self { raw, kind }
+    }
+
+    /// An array's elements.
+    pub fn elements(&self) -> Option<super::Elements<'a>> {
+        (self.kind == Kind::Array).then(|| super::Elements::of(self.raw))
+    }
+
     /// The text as it stood.
     pub fn raw(&self) -> &'a str {
         self.raw

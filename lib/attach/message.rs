@@ -1,0 +1,116 @@
+//! What frames say: requests and replies.
+//!
+//! An event inside a frame is its wire form, not looked at: whoever judges it
+//! reads it with [`crate::event::Event::from_wire`].
+
+use crate::event::Receipt;
+use jiff::Timestamp;
+
+/// An event's RFC 8785 form with `sig`, not looked at.
+pub type WireEvent = Vec<u8>;
+
+/// The longest `wait_ms` of an `await`: 30 s.
+pub const WAIT_LIMIT_MS: u64 = 30_000;
+/// The most ids in one reply to `ids`: what fits with room to spare.
+pub const IDS_LIMIT: usize = 3_000;
+
+/// What is asked of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Store these events. Answered by [`Reply::Stored`].
+    Put {
+        /// Signed events.
+        events: Vec<WireEvent>,
+    },
+    /// Leaders' answers to these requests, as soon as there are any.
+    /// Answered by [`Reply::Answers`].
+    Await {
+        /// The requests' ids.
+        ids: Vec<String>,
+        /// How long the node may wait for a first answer, at most
+        /// [`WAIT_LIMIT_MS`].
+        wait_ms: u64,
+    },
+    /// Events as they match, oldest stored first. Answered by any number of
+    /// [`Reply::Events`], then, unless `follow`, by [`Reply::End`].
+    Sub {
+        /// UCXL patterns; an event that matches one is handed out.
+        patterns: Vec<String>,
+        /// Types by short name; none: all.
+        types: Vec<String>,
+        /// Stored events from this time on; none: with `unanswered` all of
+        /// them, else none.
+        since: Option<Timestamp>,
+        /// Only requests that no Leader has answered, each again after 60 s.
+        unanswered: bool,
+        /// Go on with what comes.
+        follow: bool,
+    },
+    /// The ids the log holds for times from `from` to before `to`, in the
+    /// order of ids. Answered by [`Reply::Ids`].
+    Ids {
+        /// The first time.
+        from: Timestamp,
+        /// The time after the last.
+        to: Timestamp,
+        /// Only ids behind this one.
+        after: Option<String>,
+    },
+    /// These events. Answered by [`Reply::Events`] with what is there and fits.
+    Get {
+        /// Ids.
+        ids: Vec<String>,
+    },
+}
+
+/// What a node says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// What became of a `put`.
+    Stored {
+        /// For what is on disk now; none if nothing is.
+        receipt: Option<Receipt>,
+        /// What was not taken.
+        refused: Vec<Refused>,
+    },
+    /// Leaders' answers, as many as fit; none if the wait is over.
+    Answers {
+        /// Signed events.
+        events: Vec<WireEvent>,
+    },
+    /// Events.
+    Events {
+        /// Signed events.
+        events: Vec<WireEvent>,
+    },
+    /// Ids in their order.
+    Ids {
+        /// At most [`IDS_LIMIT`].
+        ids: Vec<String>,
+        /// There are more behind the last.
+        more: bool,
+    },
+    /// Nothing more will come.
+    End,
+    /// The request was not taken.
+    Error {
+        /// One word: `malformed`, `busy`, `not_permitted`, …
+        code: String,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// Why one event was not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The event's id; empty where none could be read.
+    pub id: String,
+    /// One word: `bad_signature`, `malformed`, `expired`, `clock`,
+    /// `not_a_member`, `revoked`, `too_large`, `busy`, …
+    pub code: String,
+    /// For people.
+    pub reason: String,
+    /// The node's clock.
+    pub node_time: Timestamp,
+}
