@@ -5,6 +5,7 @@
 use super::{Failure, Folder};
 use crate::enrol::Fleet;
 use crate::key::{self, Key, KeyFileError};
+use crate::store;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -26,6 +27,22 @@ impl From<KeyFileError> for Failure {
                 Self::could_not_run(error)
             }
         };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let hint = match error.fault {
+            store::Fault::Locked => Some("another command is writing; try again"),
+            store::Fault::Newer { .. } => Some("use the newer cooee that wrote it"),
+            store::Fault::Damaged | store::Fault::Empty => Some("put a backup in its place; nothing was changed"),
+            _ => None,
+        };
+        let failure = if error.is_temporary() { Self::temporary(error) } else { Self::could_not_run(error) };
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,

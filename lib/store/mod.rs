@@ -1,3 +1,7 @@
 //! The only room with SQL: registry, event log, migrations, retries.
 //!
 //! Must not know sockets, libp2p or the rules it stores the outcome of.
+
+pub mod database;
+
+pub use database::{Database, Error, Fault, Schema};

@@ -1,0 +1,442 @@
+//! One SQLite file of ours: made whole or not at all, opened only if it is what
+//! it should be, written in IMMEDIATE transactions.
+//!
+//! Must not know any table.
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a command waits for another's transaction before it says so.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a file of one kind holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// What people call it: "registry".
+    pub name: &'static str,
+    /// `PRAGMA application_id`: keeps a log from being taken for a registry.
+    pub application_id: i32,
+    /// SQL that takes version n − 1 to version n; `user_version` counts them.
+    /// Only ever appended to.
+    pub migrations: &'static [&'static str],
+}
+
+impl Schema {
+    fn version(&self) -> i64 {
+        i64::try_from(self.migrations.len()).expect("a handful")
+    }
+}
+
+/// What went wrong, without the place.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No such file.
+    #[error("no such file")]
+    Missing,
+    /// A folder.
+    #[error("is a folder")]
+    Folder,
+    /// A device, FIFO or socket.
+    #[error("not a regular file")]
+    NotRegular,
+    /// There already is one.
+    #[error("already exists")]
+    Exists,
+    /// A write-ahead log of a database that is gone would be taken for ours.
+    #[error("a write-ahead log without its database is beside it")]
+    StrayLog,
+    /// No bytes in it.
+    #[error("is empty")]
+    Empty,
+    /// Other bytes than SQLite's.
+    #[error("not an SQLite database")]
+    NotSqlite,
+    /// Fewer bytes than its header says, or pages that contradict each other.
+    #[error("cut or damaged")]
+    Damaged,
+    /// Another program's database, or another of our kinds.
+    #[error("not a cooee {0}")]
+    Foreign(&'static str),
+    /// Made by a newer program.
+    #[error("schema {found} is newer than this program knows ({known})")]
+    Newer {
+        /// In the file.
+        found: i64,
+        /// Here.
+        known: i64,
+    },
+    /// Made by an older program, and opened for reading only.
+    #[error("schema {found} is older than this program reads ({known})")]
+    Older {
+        /// In the file.
+        found: i64,
+        /// Here.
+        known: i64,
+    },
+    /// The file or its folder cannot be written.
+    #[error("read-only")]
+    ReadOnly,
+    /// Another process holds it for longer than the busy timeout.
+    #[error("locked by another process for over {} s", BUSY_TIMEOUT.as_secs())]
+    Locked,
+    /// No space left.
+    #[error("the disk is full")]
+    Full,
+    /// The system says no.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Anything else SQLite says; a defect of ours if it is about SQL.
+    #[error("{0}")]
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::NotADatabase) => Self::NotSqlite,
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+/// A [`Fault`] and its file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct Error {
+    /// The database.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub fault: Fault,
+}
+
+impl Error {
+    /// Will it pass by itself or with a little room, so that a script may try
+    /// again (exit 4)?
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.fault, Fault::Locked | Fault::Full)
+    }
+}
+
+/// An open database.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Makes a new one, 0600. It appears whole under its name, so that a crash
+    /// on the way, or another process doing the same, leaves no half of it.
+    pub fn create(path: &Path, schema: &Schema) -> Result<Self, Error> {
+        let at = |fault| Error { path: path.to_owned(), fault };
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(at(Fault::Exists));
+        }
+        if fs::symlink_metadata(beside(path, "-wal")).is_ok() {
+            return Err(at(Fault::StrayLog));
+        }
+        make(path, schema).map_err(at)?;
+        Self::open(path, schema)
+    }
+
+    /// Opens one that must be there, for reading and writing; an older schema
+    /// is brought up to date.
+    pub fn open(path: &Path, schema: &Schema) -> Result<Self, Error> {
+        let at = |fault| Error { path: path.to_owned(), fault };
+        look(path).map_err(at)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
+        let mut database = Self { connection, path: path.to_owned() };
+        let opened = patiently(|| database.prepare(schema));
+        opened.map_err(at)?;
+        Ok(database)
+    }
+
+    /// [`Database::open`], after [`Database::create`] if there is none.
+    pub fn open_or_create(path: &Path, schema: &Schema) -> Result<Self, Error> {
+        match Self::open(path, schema) {
+            Err(Error { fault: Fault::Missing, .. }) => match Self::create(path, schema) {
+                Err(Error { fault: Fault::Exists, .. }) => Self::open(path, schema),
+                made => made,
+            },
+            opened => opened,
+        }
+    }
+
+    /// Opens one that must be there and up to date, for reading only.
+    pub fn read(path: &Path, schema: &Schema) -> Result<Self, Error> {
+        let at = |fault| Error { path: path.to_owned(), fault };
+        look(path).map_err(at)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
+        let database = Self { connection, path: path.to_owned() };
+        patiently(|| match database.version(schema)? {
+            found if found < schema.version() => Err(Fault::Older { found, known: schema.version() }),
+            _ => Ok(()),
+        })
+        .map_err(at)?;
+        Ok(database)
+    }
+
+    /// For statements that only read.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `fault` with this file's name.
+    pub fn error(&self, fault: impl Into<Fault>) -> Error {
+        Error { path: self.path.clone(), fault: fault.into() }
+    }
+
+    /// Reads, and names this file in what goes wrong.
+    pub fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+        work(&self.connection).map_err(|fault| self.error(fault))
+    }
+
+    /// One IMMEDIATE transaction: it waits for its turn before it reads, so that
+    /// what it read still holds when it writes. An error rolls all of it back;
+    /// `Ok` means that it is on disk.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+        let outcome = (|| {
+            let began = patiently(|| {
+                Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(Fault::from)
+            });
+            let transaction = began?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|fault: Fault| self.error(fault))
+    }
+
+    fn prepare(&mut self, schema: &Schema) -> Result<(), Fault> {
+        let found = self.version(schema)?;
+        if self.connection.is_readonly("main")? {
+            return Err(Fault::ReadOnly);
+        }
+        configure(&self.connection)?;
+        if found < schema.version() {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            migrate(&transaction, schema)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+
+    /// `user_version`, after a look at whose file it is.
+    fn version(&self, schema: &Schema) -> Result<i64, Fault> {
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        let number = |pragma| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        if number("application_id")? != i64::from(schema.application_id) {
+            return Err(Fault::Foreign(schema.name));
+        }
+        let bytes = number("page_size")? * number("page_count")?;
+        // While a log is beside it, pages may still be on their way.
+        let logged = fs::metadata(beside(&self.path, "-wal")).is_ok_and(|log| log.len() > 0);
+        if !logged && fs::metadata(&self.path)?.len().cast_signed() < bytes {
+            return Err(Fault::Damaged);
+        }
+        let found = number("user_version")?;
+        let known = schema.version();
+        if (0..=known).contains(&found) { Ok(found) } else { Err(Fault::Newer { found, known }) }
+    }
+}
+
+/// Is there a file that SQLite may touch? SQLite itself would make a missing
+/// one, and take an empty one for new: a registry that was cut to nothing would
+/// start to number from the beginning. Looks without opening: closing a second
+/// handle would drop the locks that a connection of this process holds.
+fn look(path: &Path) -> Result<(), Fault> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Fault::Missing),
+        Err(error) => return Err(error.into()),
+    };
+    if metadata.is_dir() {
+        return Err(Fault::Folder);
+    }
+    if !metadata.is_file() {
+        return Err(Fault::NotRegular);
+    }
+    if metadata.len() == 0 { Err(Fault::Empty) } else { Ok(()) }
+}
+
+fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file =
+        tempfile::Builder::new().prefix(".new-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    let mut connection = Connection::open(file.path())?;
+    // Only while the file has no page yet can it be told to give pages back.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "application_id", schema.application_id)?;
+    configure(&connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction, schema)?;
+    transaction.commit()?;
+    // Closing folds the write-ahead log back in and removes it.
+    connection.close().map_err(|(_, error)| error)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => Fault::Exists,
+        _ => Fault::Io(error.error),
+    })?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// WAL: readers never wait. FULL: a commit is on disk before anybody hears of it.
+fn configure(connection: &Connection) -> Result<(), Fault> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Brings the schema up to date; the transaction is IMMEDIATE, so the version
+/// it reads is the one it changes.
+fn migrate(transaction: &Transaction<'_>, schema: &Schema) -> Result<(), Fault> {
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for migration in schema.migrations.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", schema.version())?;
+    Ok(())
+}
+
+/// Some locks SQLite reports at once, without its busy timeout (a recovery, the
+/// change to WAL): tried again until that time is over.
+fn patiently<T>(mut work: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+    let began = Instant::now();
+    loop {
+        match work() {
+            Err(Fault::Locked) if began.elapsed() < BUSY_TIMEOUT => std::thread::sleep(Duration::from_millis(2)),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Schema = Schema {
+        name: "test file",
+        application_id: 0x7465_7374,
+        migrations: &["CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT;"],
+    };
+    const TWO: Schema = Schema { migrations: &[ONE.migrations[0], "ALTER TABLE numbers ADD COLUMN note TEXT;"], ..ONE };
+
+    fn count(database: &Database) -> i64 {
+        database.connection().query_row("SELECT count(*) FROM numbers", [], |row| row.get(0)).expect("the table")
+    }
+
+    #[test]
+    fn made_private_and_durable_then_brought_up_to_date() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        let mut database = Database::create(&path, &ONE).expect("made");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let pragma = |name| database.connection().pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!(pragma("synchronous"), Ok(2));
+        assert_eq!(pragma("auto_vacuum"), Ok(2));
+        database.write(|sql| Ok(sql.execute("INSERT INTO numbers VALUES (1)", [])?)).expect("written");
+        assert!(matches!(Database::create(&path, &ONE), Err(Error { fault: Fault::Exists, .. })));
+        drop(database);
+        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1, "no temporary file stays");
+        assert!(matches!(Database::read(&path, &TWO), Err(Error { fault: Fault::Older { .. }, .. })));
+        let database = Database::open(&path, &TWO).expect("migrated");
+        assert_eq!(count(&database), 1);
+        drop(database);
+        let newer = Database::open(&path, &ONE).expect_err("newer");
+        assert!(matches!(newer.fault, Fault::Newer { found: 2, known: 1 }), "{newer}");
+        assert_eq!(count(&Database::read(&path, &TWO).expect("read")), 1);
+    }
+
+    #[test]
+    fn an_error_rolls_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut database = Database::create(&folder.path().join("x.db"), &ONE).expect("made");
+        let outcome: Result<(), Error> = database.write(|sql| {
+            sql.execute("INSERT INTO numbers VALUES (1)", [])?;
+            Err(Fault::Full)
+        });
+        assert!(outcome.expect_err("it failed").is_temporary());
+        assert_eq!(count(&database), 0);
+    }
+
+    #[test]
+    fn what_is_no_database_of_ours_is_named_and_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        let fault = |path: &Path| Database::open(path, &ONE).expect_err("must be refused").fault;
+        assert!(matches!(fault(&path), Fault::Missing));
+        assert!(!path.exists());
+        assert!(matches!(fault(folder.path()), Fault::Folder));
+        assert!(matches!(fault(Path::new("/dev/null")), Fault::NotRegular));
+        drop(Database::create(&path, &ONE).expect("made"));
+        let good = fs::read(&path).expect("bytes");
+        let page = usize::from(u16::from_be_bytes([good[16], good[17]]));
+        for (length, want) in [
+            (0, "is empty"),
+            (10, "not an SQLite database"),
+            (99, "cut or damaged"),
+            (page, "cut or damaged"),
+            (good.len() - 1, "cut or damaged"),
+        ] {
+            fs::write(&path, &good[..length]).expect("cut");
+            assert_eq!(fault(&path).to_string(), want, "{length} bytes");
+            assert_eq!(fs::read(&path).expect("bytes"), good[..length]);
+        }
+        fs::write(&path, "registry\n").expect("other text");
+        assert!(matches!(fault(&path), Fault::NotSqlite));
+        assert_eq!(fs::read(&path).expect("bytes"), b"registry\n");
+        fs::write(&path, &good).expect("whole again");
+        let other = Schema { application_id: 1, ..ONE };
+        assert!(matches!(Database::open(&path, &other).expect_err("other").fault, Fault::Foreign("test file")));
+        assert_eq!(fs::read(&path).expect("bytes"), good);
+    }
+
+    #[test]
+    fn many_at_once_make_one_and_lose_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut database = Database::open_or_create(&path, &ONE).expect("opened");
+                    for _ in 0..10 {
+                        let next = "INSERT INTO numbers SELECT coalesce(max(n), 0) + 1 FROM numbers";
+                        database.write(|sql| Ok(sql.execute(next, [])?)).expect("its turn");
+                    }
+                });
+            }
+        });
+        assert_eq!(count(&Database::open(&path, &ONE).expect("opened")), 80);
+    }
+}
