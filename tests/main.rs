@@ -1,1 +1,2 @@
 //! Every command as users run it: one module per command or behaviour.
+mod manual;
