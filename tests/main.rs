@@ -1,2 +1,3 @@
 //! Every command as users run it: one module per command or behaviour.
+mod cooee_key;
 mod manual;

@@ -3,11 +3,14 @@
 //! Here each fault gets its exit code and its hint, once for all commands.
 
 use super::{Failure, Folder};
-use crate::enrol::Fleet;
+use crate::enrol::{Fleet, is_token};
 use crate::key::{self, Key, KeyFileError};
+use crate::seal::Identity;
 use crate::store;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// A fleet file is never larger.
 const FLEET_LIMIT_BYTES: u64 = 64 * 1024;
@@ -66,6 +69,32 @@ impl Folder {
         })
     }
 
+    /// The age identities in the file `name`, at least one.
+    pub fn identities(&self, name: &str) -> Result<Vec<Identity>, Failure> {
+        read_identities(&self.file(name)).map_err(|failure| {
+            if self.file(name).exists() {
+                failure
+            } else {
+                failure.hint("this folder is no leader's; cooee-key found makes one, --dir names another")
+            }
+        })
+    }
+
+    /// The join token; `None` where this host has none.
+    pub fn join_token(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        let path = self.file("join.token");
+        let content = match key::read_secret(&path, 1024) {
+            Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let text = std::str::from_utf8(&content).map(str::trim).unwrap_or_default();
+        if is_token(text) {
+            return Ok(Some(Zeroizing::new(text.to_owned())));
+        }
+        Err(Failure::could_not_run(format_args!("{}: not a join token", path.display()))
+            .hint("join again with a string from the leader: cooee-key join"))
+    }
+
     /// The fleet file; `None` where this folder belongs to no fleet.
     pub fn fleet(&self) -> Result<Option<Fleet>, Failure> {
         let path = self.file("fleet.json");
@@ -82,6 +111,27 @@ impl Folder {
                 .hint("join a fleet with cooee-key join, or found one with cooee-key found")
         })
     }
+}
+
+/// The age identities in a file that nobody else can read, at least one.
+pub fn read_identities(path: &Path) -> Result<Vec<Identity>, Failure> {
+    let content = key::read_secret(path, 64 * 1024)?;
+    Identity::parse_file(&content).map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))
+}
+
+/// Writes a file that is no secret over what was there: whole or not at all,
+/// on disk before this returns, 0644 under the umask.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = || -> io::Result<()> {
+        let mode = std::fs::Permissions::from_mode(0o644);
+        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        std::fs::File::open(folder)?.sync_all()
+    };
+    written().map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))
 }
 
 /// A whole file of at most `limit` bytes; `None` if there is none.

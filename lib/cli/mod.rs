@@ -3,6 +3,7 @@
 //! The only room that touches `std::env`, the standard streams and `ExitCode`.
 //! Must not know what any command is for.
 
+mod duration;
 mod exit;
 mod folder;
 mod load;
@@ -10,9 +11,10 @@ mod manual;
 mod stream;
 mod text;
 
+pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
-pub use load::read_bounded;
+pub use load::{read_bounded, read_identities, write_whole};
 pub use stream::{Input, Output, Reject, Tally};
 pub use text::escape;
 
@@ -29,7 +31,7 @@ pub struct Common {
     #[arg(long, help_heading = "Common options")]
     schema: bool,
     /// Log to stderr
-    #[arg(short, long, help_heading = "Common options")]
+    #[arg(short, long, global = true, help_heading = "Common options")]
     pub verbose: bool,
 }
 

@@ -177,6 +177,16 @@ impl Invitation {
     }
 }
 
+/// Is this a multiaddr that ends with the PeerId of an Ed25519 key, as in
+/// `/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…`? Which transports are known is for
+/// the node to say.
+pub fn is_node_address(text: &str) -> bool {
+    let spelled = text.len() <= 512 && text.bytes().all(|b| b.is_ascii_graphic());
+    let (Some(rest), true) = (text.strip_prefix('/'), spelled) else { return false };
+    let Some((transport, peer)) = rest.rsplit_once("/p2p/") else { return false };
+    !transport.is_empty() && transport.split('/').all(|part| !part.is_empty()) && Did::from_peer_id(peer).is_some()
+}
+
 fn strict<T: DeserializeOwned>(text: &[u8]) -> Result<T, FleetError> {
     if text.len() > LIMIT_BYTES {
         return Err(FleetError::TooLarge);
@@ -192,4 +202,45 @@ fn check(version: u32, fleet: &str, leaders: &[Leader]) -> Result<(), FleetError
         return Err(FleetError::FleetId);
     }
     if leaders.is_empty() { Err(FleetError::NoLeader) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+
+    #[test]
+    fn a_node_address_ends_with_a_peer_id() {
+        let peer = Key::from_seed(&[1; 32]).did().peer_id();
+        for good in ["/ip4/127.0.0.1/tcp/4001", "/dns4/a.example/tcp/1", "/ip6/::1/udp/1/quic-v1"] {
+            assert!(is_node_address(&format!("{good}/p2p/{peer}")), "{good}");
+            assert!(!is_node_address(good), "{good}");
+        }
+        for bad in ["", "/p2p/", "ip4/127.0.0.1/tcp/1/p2p/", "/ip4//tcp/1/p2p/", "/ip4/127.0.0.1 /tcp/1/p2p/"] {
+            assert!(!is_node_address(&format!("{bad}{peer}")), "{bad}");
+        }
+        assert!(!is_node_address("/ip4/127.0.0.1/tcp/1/p2p/12D3KooWx"));
+    }
+
+    #[test]
+    fn a_join_string_reads_back_and_has_one_spelling() {
+        let did = Key::from_seed(&[1; 32]).did();
+        let fleet = Fleet::found(Leader { did, age: "age1x".to_owned() });
+        let invitation = Invitation {
+            v: 1,
+            fleet: fleet.fleet.clone(),
+            leaders: fleet.leaders.clone(),
+            nodes: vec![],
+            token: "t".to_owned(),
+        };
+        let text = invitation.to_text();
+        assert_eq!(Invitation::parse(&format!(" {text}\n")).expect("good"), invitation);
+        let pretty = serde_json::to_vec_pretty(&invitation).expect("JSON");
+        let other = format!("{SCHEME}{}", base64url(&pretty));
+        assert!(matches!(Invitation::parse(&other), Err(FleetError::NotCanonical)));
+        assert!(matches!(Invitation::parse(&text[8..]), Err(FleetError::Scheme)));
+        for cut in 9..text.len() {
+            assert!(Invitation::parse(&text[..cut]).is_err(), "cut at {cut}");
+        }
+    }
 }

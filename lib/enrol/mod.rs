@@ -4,5 +4,7 @@
 //! Must not know files, SQL, sockets or age.
 
 mod fleet;
+mod token;
 
-pub use fleet::{Fleet, FleetError, Invitation, Leader, Policy};
+pub use fleet::{Fleet, FleetError, Invitation, Leader, Policy, is_node_address};
+pub use token::{is_token, token_hash, token_text};

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 const PREFIX: &str = "did:key:z";
+/// Identity multihash of 36 bytes: protobuf of key type 1 (Ed25519), 32 bytes.
+const PEER_ID_HEAD: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 const MULTICODEC: [u8; 2] = [0xed, 0x01];
 
 /// A public Ed25519 key under its `did:key` name, 56 characters long.
@@ -31,6 +33,26 @@ impl Did {
     /// The public key's 32 bytes.
     pub fn public_key(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The libp2p PeerId of the same key, `12D3KooW…`: base58btc of the identity
+    /// multihash of the public key's protobuf (libp2p peer-ids specification).
+    pub fn peer_id(&self) -> String {
+        let mut bytes = [0; 38];
+        bytes[..6].copy_from_slice(&PEER_ID_HEAD);
+        bytes[6..].copy_from_slice(&self.0);
+        bs58::encode(bytes).into_string()
+    }
+
+    /// The key behind a PeerId; `None` if it is not an Ed25519 key's.
+    pub fn from_peer_id(text: &str) -> Option<Self> {
+        let mut bytes = [0; 38];
+        let whole = text.len() <= 53 && bs58::decode(text).onto(&mut bytes) == Ok(38);
+        if !whole || bytes[..6] != PEER_ID_HEAD {
+            return None;
+        }
+        let did = Self(bytes[6..].try_into().expect("38 − 6 bytes"));
+        (did.peer_id() == text).then_some(did)
     }
 
     /// Checks a signature over `domain` + NUL + `message`, strictly: no small
@@ -96,6 +118,17 @@ mod tests {
         let did = Key::from_seed(&[0; 32]).did();
         assert_eq!(did.to_string(), "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp");
         assert_eq!(did.to_string().parse(), Ok(did));
+    }
+
+    #[cfg(feature = "p2p")]
+    #[test]
+    fn libp2p_names_the_same_peer() {
+        for seed in 0..20 {
+            let key = Key::from_seed(&[seed; 32]);
+            let theirs = libp2p::identity::Keypair::ed25519_from_bytes(*key.seed()).expect("32 bytes");
+            assert_eq!(key.did().peer_id(), theirs.public().to_peer_id().to_string());
+            assert_eq!(Did::from_peer_id(&key.did().peer_id()), Some(key.did()));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::Key;
 use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -65,7 +65,7 @@ pub fn check_private(path: &Path) -> Result<File, KeyFileError> {
     if metadata.mode() & 0o077 != 0 {
         return exposed(path, "others can read it");
     }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mode = fs::metadata(folder).map_err(io_error)?.mode();
     // A sticky folder such as /tmp lets nobody replace another's file.
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
@@ -102,22 +102,60 @@ pub fn read_key(path: &Path) -> Result<Key, KeyFileError> {
     Ok(Key(key))
 }
 
+/// Reads a secret file of at most `limit` bytes, after [`check_private`].
+pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let file = check_private(path)?;
+    let mut content = Zeroizing::new(Vec::new());
+    file.take(limit + 1)
+        .read_to_end(&mut content)
+        .map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+    if content.len() as u64 > limit {
+        return Err(KeyFileError::Malformed { path: path.to_owned(), what: "too large for a secret file" });
+    }
+    Ok(content)
+}
+
 /// Writes a new key file, 0600, on disk before this returns; never over
 /// another.
 pub fn write_key(path: &Path, key: &Key) -> Result<(), KeyFileError> {
-    let pem = key.0.to_pkcs8_pem(LineEnding::LF).expect("an Ed25519 key has a PKCS#8 form");
+    // Without the public key, version 1 of PKCS#8: OpenSSL 3.0 does not read version 2.
+    let pair = KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
+    let pem = pair.to_pkcs8_pem(LineEnding::LF).expect("an Ed25519 key has a PKCS#8 form");
     write_secret(path, pem.as_bytes())
 }
 
 /// Writes a new secret file, 0600, whole or not at all.
 pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), KeyFileError> {
-    let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error)?;
-    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(io_error)?;
-    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+    written_beside(path, content)?.persist_noclobber(path).map_err(|error| match error.error.kind() {
         io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => io_error(error.error),
+        _ => KeyFileError::Io { path: path.to_owned(), source: error.error },
     })?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error)
+    sync_folder(path)
+}
+
+/// Writes a secret file, 0600, over what was there: whole or not at all. For
+/// join tokens, never for keys.
+pub fn replace_secret(path: &Path, content: &[u8]) -> Result<(), KeyFileError> {
+    written_beside(path, content)?
+        .persist(path)
+        .map_err(|error| KeyFileError::Io { path: path.to_owned(), source: error.error })?;
+    sync_folder(path)
+}
+
+fn written_beside(path: &Path, content: &[u8]) -> Result<tempfile::NamedTempFile, KeyFileError> {
+    let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(io_error)?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(io_error)?;
+    Ok(file)
+}
+
+/// So that the file's name is on disk too.
+fn sync_folder(path: &Path) -> Result<(), KeyFileError> {
+    let folder = folder_of(path);
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

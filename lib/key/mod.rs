@@ -7,7 +7,7 @@ mod file;
 pub mod sequence;
 
 pub use did::{Did, DidError};
-pub use file::{KeyFileError, check_private, read_key, write_key, write_secret};
+pub use file::{KeyFileError, check_private, read_key, read_secret, replace_secret, write_key, write_secret};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use zeroize::Zeroizing;
