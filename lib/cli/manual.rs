@@ -9,13 +9,16 @@ use super::{Failure, Output, TABLE, Tool};
 use clap::CommandFactory;
 use std::fmt::Write as _;
 
+/// What pages are dated: the day of the release they belong to.
+const DATE: &str = "2026-11-21";
+
 /// The clap command as `-h` and the page show it.
 pub(super) fn command<T: Tool>(name: &'static str) -> clap::Command {
     let mut end = String::from("Examples:\n");
     for line in T::EXAMPLES.trim_matches('\n').lines() {
         let _ = writeln!(end, "  {line}");
     }
-    end.push_str("\nExit codes:\n  0 done or yes · 1 no · 2 could not run · 3 some input rejected · 4 try later · 5 refused for security");
+    end.push_str("\nExit codes:\n  0 done or yes · 1 no · 2 could not run · 3 some input rejected · 4 try later · 5 refused: security");
     <T as CommandFactory>::command().name(name).version(env!("CARGO_PKG_VERSION")).after_help(end)
 }
 
@@ -38,7 +41,8 @@ pub(super) fn generate<T: Tool>(name: &'static str, what: &str, out: &mut Output
 fn page<T: Tool>(command: clap::Command) -> String {
     let command = command.after_help("").after_long_help("");
     let title = command.get_name().to_uppercase();
-    let man = clap_mangen::Man::new(command).title(title).source(concat!("cooee ", env!("CARGO_PKG_VERSION")));
+    let source = concat!("cooee ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command).title(title).date(DATE).source(source).manual("cooee");
     let mut head = Vec::new();
     let written = man
         .render_title(&mut head)

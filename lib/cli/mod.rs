@@ -24,8 +24,8 @@ use std::process::{ExitCode, Termination};
 /// What every command takes besides its own arguments.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
-    /// Print the man page or a shell's completions and exit
-    #[arg(long, value_name = "man|complete-SHELL", help_heading = "Common options")]
+    /// Print the man page (`man`) or completions (`complete-SHELL`) and exit
+    #[arg(long, value_name = "WHAT", help_heading = "Common options")]
     generate: Option<String>,
     /// Print the JSON Schema of what is read and written and exit
     #[arg(long, help_heading = "Common options")]

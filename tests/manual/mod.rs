@@ -20,9 +20,9 @@ pub fn bin_dir() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_cooee-pub")).parent().expect("an executable is in a folder")
 }
 
-/// Every command's name, from `src/bin`.
+/// Every command's name: the files and folders of `src/bin`.
 pub fn commands() -> Vec<String> {
-    let mut names = listed("src/bin", |name| name.strip_suffix(".rs").map(str::to_owned));
+    let mut names = listed("src/bin", |name| Some(name.strip_suffix(".rs").unwrap_or(name).to_owned()));
     names.sort();
     assert!(names.len() >= 2, "src/bin holds the commands");
     names
