@@ -3,5 +3,7 @@
 //! Must not know sockets, libp2p or the rules it stores the outcome of.
 
 pub mod database;
+mod registry;
 
 pub use database::{Database, Error, Fault, Schema};
+pub use registry::{AuditFault, Checkpoint, Entry, JoinToken, Registry, Turn};
