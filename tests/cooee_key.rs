@@ -93,6 +93,52 @@ fn found_goes_on_where_it_was_cut_off() {
     assert_eq!(records(cooee_key(dir, &["found"])), founded);
 }
 
+/// A join string as `invite` prints it.
+fn invited(leader: &Path, arguments: &[&str]) -> String {
+    let mut command = cooee_key(leader, &[&["invite"], arguments].concat());
+    let output = command.assert().success().get_output().stdout.clone();
+    String::from_utf8(output).expect("text").trim_end().to_owned()
+}
+
+#[test]
+fn invite_prints_a_string_that_joins_and_keeps_no_token() {
+    let folder = TempDir::new().expect("a folder");
+    let (leader, host) = (folder.path().join("leader"), folder.path().join("host"));
+    records(cooee_key(&leader, &["found"]));
+    let peer = records(cooee_key(&leader, &["show"]))[0]["peer_id"].as_str().expect("id").to_owned();
+    let [loopback, listening, named] = ["/ip4/127.0.0.1/tcp/1", "/ip4/192.0.2.1/tcp/2", "/dns4/a.example/tcp/3"]
+        .map(|address| format!("{address}/p2p/{peer}"));
+    fs::write(leader.join("listen"), format!("{loopback}\n{listening}\n")).expect("written");
+    let string = invited(&leader, &["--node", &named, "--agents", "3"]);
+    let joined = records(cooee_key(&host, &["join", &string]));
+    assert_eq!(joined[0]["nodes"], serde_json::json!([named, listening, loopback]));
+    let token = fs::read_to_string(host.join("join.token")).expect("token").trim().to_owned();
+    for file in fs::read_dir(&leader).expect("folder") {
+        let bytes = fs::read(file.expect("entry").path()).expect("bytes");
+        assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()));
+    }
+    let registry = cooee::store::Registry::read(&leader.join("registry.db")).expect("registry");
+    assert_eq!(registry.verify_audit(None).expect("whole").n, 1);
+    assert_ne!(invited(&leader, &[]), string, "each string has a token of its own");
+}
+
+#[test]
+fn invite_wants_a_leaders_folder_and_says_when_no_node_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let (leader, host) = (folder.path().join("leader"), folder.path().join("host"));
+    cooee_key(&leader, &["invite"]).assert().code(2).stdout("").stderr(contains("fleet.json"));
+    records(cooee_key(&leader, &["found"]));
+    cooee_key(&leader, &["invite"]).assert().success().stderr(contains("names no node"));
+    records(cooee_key(&host, &["join", &invited(&leader, &[])]));
+    cooee_key(&host, &["invite"]).assert().code(2).stdout("").stderr(contains("no leader's"));
+    for arguments in [["--agents", "0"], ["--agents", "-1"], ["--expires", "0s"], ["--expires", "soon"]] {
+        cooee_key(&leader, &[&["invite"], &arguments[..]].concat()).assert().code(2).stdout("");
+    }
+    fs::remove_file(leader.join("registry.db")).expect("removed");
+    cooee_key(&leader, &["invite"]).assert().code(2).stdout("").stderr(contains("registry.db"));
+    assert!(!leader.join("registry.db").exists());
+}
+
 #[test]
 fn join_takes_a_string_from_everywhere() {
     let folder = TempDir::new().expect("a folder");

@@ -7,4 +7,4 @@ mod fleet;
 mod token;
 
 pub use fleet::{Fleet, FleetError, Invitation, Leader, Policy, is_node_address};
-pub use token::{is_token, token_hash, token_text};
+pub use token::{is_token, token_text};

@@ -15,11 +15,6 @@ pub fn is_token(text: &str) -> bool {
     from_base64url(text).is_some_and(|bytes| bytes.len() == BYTES)
 }
 
-/// What the Leader keeps of a token: BLAKE3 of its text, hex.
-pub fn token_hash(text: &str) -> String {
-    crate::canon::blake3_hex(text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +27,5 @@ mod tests {
         for bad in ["", "abc", &token[..21], &format!("{token}A"), &format!("{token}="), "paWlpaWlpaWlpaWlpaWlpb"] {
             assert!(!is_token(bad), "{bad}");
         }
-        assert_eq!(token_hash(&token).len(), 64);
     }
 }

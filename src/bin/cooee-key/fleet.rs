@@ -3,14 +3,17 @@
 use crate::keys::{self, HOST, LEADER, print};
 use clap::Args;
 use cooee::cli::{self, Exit, Failure, Folder, Io};
-use cooee::enrol::{Fleet, Invitation, Leader, Policy, is_node_address, is_token};
+use cooee::enrol::{Fleet, Invitation, Leader, Policy, is_node_address, is_token, token_text};
 use cooee::key;
 use cooee::seal::Recipient;
+use cooee::store::{JoinToken, Registry};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::io::Read as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
+const REGISTRY: &str = "registry.db";
 /// Join strings and `listen` files are never larger.
 const LIMIT_BYTES: u64 = 64 * 1024;
 /// A fleet file names no more nodes than a host will try.
@@ -30,6 +33,22 @@ pub struct Found {
     /// Print only the fleet's id
     #[arg(long)]
     raw: bool,
+}
+
+#[derive(Args)]
+pub struct Invite {
+    /// How many agents the host may enrol
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    agents: u32,
+    /// How long the string may be used for the first time
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = cli::duration)]
+    expires: SignedDuration,
+    /// Let in only the host of this name
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Address of a node to call, /p2p/PEER_ID included; may be repeated
+    #[arg(long, value_name = "MULTIADDR", value_parser = node)]
+    node: Vec<String>,
 }
 
 #[derive(Args)]
@@ -73,6 +92,9 @@ impl Found {
             nodes: merged(self.node, Vec::new()),
             ..Fleet::found(Leader { did: leader.did(), age: identity.recipient().to_string() })
         };
+        if !folder.file(REGISTRY).exists() {
+            Registry::create(&folder.file(REGISTRY))?;
+        }
         // The fleet file comes last: where it is, everything else is.
         cli::write_whole(&folder.file("fleet.json"), &fleet.to_bytes())?;
         if self.raw {
@@ -80,6 +102,39 @@ impl Found {
         } else {
             print(io, &keys::fleet_record(&fleet))?;
         }
+        Ok(Exit::Done)
+    }
+}
+
+impl Invite {
+    pub fn run(self, io: &mut Io, folder: &Folder) -> Result<Exit, Failure> {
+        let fleet = folder.need_fleet()?;
+        // Only a leader's folder can answer for its tokens.
+        let leader = folder.key(LEADER)?;
+        if !fleet.is_leader(&leader.did()) {
+            return Err(Failure::could_not_run("leader.key is not one of the fleet file's leaders"));
+        }
+        let mut registry = Registry::open(&folder.file(REGISTRY))?;
+        let listen = cli::read_bounded(&folder.file("listen"), LIMIT_BYTES)?.unwrap_or_default();
+        let listen = String::from_utf8_lossy(&listen);
+        let known = fleet.nodes.into_iter().chain(listen.lines().map(str::trim).map(str::to_owned));
+        let mut nodes = merged(self.node, known.filter(|node| is_node_address(node)));
+        // Another host tries them in turn, and its own loopback is of no use to it.
+        nodes.sort_by_key(|node| node.starts_with("/ip4/127.") || node.starts_with("/ip6/::1/"));
+        let mut random = Zeroizing::new([0; 16]);
+        getrandom::fill(&mut *random).map_err(Failure::could_not_run)?;
+        let token = Zeroizing::new(token_text(&random));
+        let now = Timestamp::now();
+        let expires = now.checked_add(self.expires).map_err(|_| Failure::could_not_run("--expires is too far away"))?;
+        let admits = JoinToken { agents: self.agents, hostname: self.host, expires: Some(expires) };
+        registry.add_token(&token, &admits, now)?;
+        if nodes.is_empty() {
+            io.warn("the string names no node, so the host will not know whom to call");
+            io.hint("start the node (cooee-sub --serve) or name one with --node, then invite again");
+        }
+        let invitation =
+            Invitation { v: 1, fleet: fleet.fleet, leaders: fleet.leaders, nodes, token: token.to_string() };
+        io.out.line(invitation.to_text().as_bytes())?;
         Ok(Exit::Done)
     }
 }
@@ -158,7 +213,7 @@ fn damaged(error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// The new addresses first, each once, no more than a host will try.
-fn merged(new: Vec<String>, old: Vec<String>) -> Vec<String> {
+fn merged(new: Vec<String>, old: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut nodes: Vec<String> = Vec::new();
     for node in new.into_iter().chain(old) {
         if !nodes.contains(&node) && nodes.len() < NODES_LIMIT {

@@ -28,6 +28,8 @@ enum Command {
     Show(Raw),
     /// Make the keys of a leader and found a fleet
     Found(fleet::Found),
+    /// Print a join string for one host
+    Invite(fleet::Invite),
     /// Join a fleet with the string its leader printed
     Join(fleet::Join),
 }
@@ -62,6 +64,7 @@ $ cooee-key invite | ssh worker cooee-key join -
             Command::New(Raw { raw }) => keys::new(io, &folder, raw),
             Command::Show(Raw { raw }) => keys::show(io, &folder, raw),
             Command::Found(found) => found.run(io, &folder),
+            Command::Invite(invite) => invite.run(io, &folder),
             Command::Join(join) => join.run(io, &folder),
         }
     }
