@@ -1,3 +1,5 @@
 //! Every command as users run it: one module per command or behaviour.
 mod cooee_key;
+mod enrol;
 mod manual;
+mod shell;

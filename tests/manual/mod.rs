@@ -6,8 +6,8 @@
 mod edges;
 mod examples;
 mod pages;
-mod shell;
 
+use crate::shell;
 use std::path::{Path, PathBuf};
 
 /// The package's folder.
