@@ -4,6 +4,7 @@
 //! while the command that made it lives; an unlocked file is anybody's to send.
 //! Must not know how they are sent.
 
+pub mod agents;
 mod entry;
 
 pub use entry::Entry;
