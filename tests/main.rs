@@ -2,4 +2,5 @@
 mod cooee_key;
 mod enrol;
 mod manual;
+mod node;
 mod shell;

@@ -1,3 +1,18 @@
 //! The libp2p and tokio driver of `mesh`; the only room that names either.
 //!
 //! Must not know SQL, nor decide what `mesh` decides.
+
+mod codec;
+mod core;
+mod dialer;
+mod drive;
+mod peer;
+mod request;
+mod serve;
+mod socket;
+mod swarm;
+
+pub use dialer::{DialError, Dialer};
+pub use libp2p::Multiaddr;
+pub use peer::{AddressError, address, peer_id, peer_of};
+pub use serve::{Claim, Config, LOG_LIMIT_BYTES, Running, Say, ServeError, start};

@@ -3,7 +3,9 @@
 //! Must not know sockets, libp2p or the rules it stores the outcome of.
 
 pub mod database;
+mod log;
 mod registry;
 
 pub use database::{Database, Error, Fault, Schema};
+pub use log::{LOG, Log};
 pub use registry::{AuditFault, Checkpoint, Entry, JoinToken, Registry, Turn};

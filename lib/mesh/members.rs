@@ -1,0 +1,131 @@
+//! Who belongs to the fleet, as its Leaders' events say.
+
+use super::log::Record;
+use crate::enrol::Fleet;
+use crate::event::{self, Event};
+use crate::key::Did;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+
+/// Leaders, enrolled and revoked keys. Without a fleet everybody belongs.
+#[derive(Debug, Default)]
+pub struct Members {
+    fleet: Option<Fleet>,
+    /// Keys of the nodes that the fleet file names: peers, not authors.
+    nodes: HashSet<Did>,
+    /// An enrolled host's key, and until when its last agent is enrolled.
+    enrolled: HashMap<Did, Timestamp>,
+    /// `did:key…`, or `did:key…#TINY_ID` for one agent.
+    revoked: HashSet<String>,
+}
+
+/// What an event changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// This key may speak now.
+    Joined(Did),
+    /// This key may not speak any more, or one agent of it.
+    Revoked(Did, Option<String>),
+}
+
+impl Members {
+    /// Nobody but those the fleet file names.
+    pub fn new(fleet: Option<Fleet>, nodes: impl IntoIterator<Item = Did>) -> Self {
+        Self { fleet, nodes: nodes.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Is there a fleet at all?
+    pub fn has_fleet(&self) -> bool {
+        self.fleet.is_some()
+    }
+
+    /// Is it a Leader's key?
+    pub fn is_leader(&self, did: &Did) -> bool {
+        self.fleet.as_ref().is_some_and(|fleet| fleet.is_leader(did))
+    }
+
+    /// May this key's events be stored and passed on?
+    pub fn may_speak(&self, did: &Did, now: Timestamp) -> bool {
+        self.fleet.is_none() || self.is_leader(did) || self.is_enrolled(did, now)
+    }
+
+    /// Is the key enrolled, and not revoked?
+    pub fn is_enrolled(&self, did: &Did, now: Timestamp) -> bool {
+        self.enrolled.get(did).is_some_and(|until| *until > now) && !self.revoked.contains(&did.to_string())
+    }
+
+    /// May this peer have the ids and the events of the log?
+    pub fn is_peer(&self, did: &Did, now: Timestamp) -> bool {
+        self.fleet.is_none() || self.nodes.contains(did) || self.may_speak(did, now)
+    }
+
+    /// Is it a node that the fleet file names?
+    pub fn is_node(&self, did: &Did) -> bool {
+        self.nodes.contains(did)
+    }
+
+    /// Has this event's source been revoked?
+    pub fn is_revoked(&self, event: &Event) -> bool {
+        // A Leader is replaced by a rotation, never by a revocation.
+        !self.revoked.is_empty()
+            && !self.is_leader(&event.author())
+            && (self.revoked.contains(&event.author().to_string()) || self.revoked.contains(&event.source()))
+    }
+
+    /// Does it count as an answer to something?
+    pub fn is_answer(&self, event: &Event) -> bool {
+        event.in_reply_to().is_some() && self.is_leader(&event.author())
+    }
+
+    /// Is it a request that waits for a Leader?
+    pub fn is_request(&self, event: &Event) -> bool {
+        event::is_request(event.kind(), self.is_leader(&event.author()))
+    }
+
+    /// What a Leader's `enrolled`, or a `revoked` by one who may, is about.
+    pub fn record(&self, event: &Event) -> Option<Record> {
+        let fleet = self.fleet.as_ref()?;
+        let revokes = match event.kind() {
+            "enrolled" if fleet.is_leader(&event.author()) => false,
+            "revoked" if fleet.may_revoke(&event.author()) => true,
+            _ => return None,
+        };
+        let (about, _) = source_in(event)?;
+        Some(Record { about, revokes })
+    }
+
+    /// Is it a revocation of somebody who is still enrolled? Then it counts
+    /// however old it is.
+    pub fn outlives(&self, event: &Event, now: Timestamp) -> bool {
+        let record = self.record(event).filter(|record| record.revokes);
+        record.is_some_and(|record| self.enrolled.get(&record.about).is_some_and(|until| *until > now))
+    }
+
+    /// Learns from a stored event.
+    pub fn learn(&mut self, event: &Event) -> Change {
+        let Some(Record { about, revokes }) = self.record(event) else { return Change::None };
+        if !revokes {
+            let expires = event.data().get("expires").and_then(|value| value.as_str());
+            let until = expires.and_then(|text| text.parse().ok()).unwrap_or(event.expires()).min(event.expires());
+            let known = self.enrolled.entry(about).or_insert(Timestamp::MIN);
+            let fresh = until > *known;
+            *known = until.max(*known);
+            return if fresh { Change::Joined(about) } else { Change::None };
+        }
+        let agent = source_in(event).and_then(|(_, agent)| agent);
+        let source = agent.as_ref().map_or_else(|| about.to_string(), |agent| format!("{about}#{agent}"));
+        if self.revoked.insert(source) { Change::Revoked(about, agent) } else { Change::None }
+    }
+}
+
+/// Whom an `enrolled` or `revoked` names: `agent_did`, or `did` for a key.
+fn source_in(event: &Event) -> Option<(Did, Option<String>)> {
+    let data = event.data();
+    let name = data.get("agent_did").or_else(|| data.get("did"))?.as_str()?;
+    match name.split_once('#') {
+        Some((did, agent)) => Some((did.parse().ok()?, Some(agent.to_owned()))),
+        None => Some((name.parse().ok()?, None)),
+    }
+}

@@ -1,0 +1,84 @@
+//! From a frame to the node's thread: the same way for the socket and for
+//! request-response.
+
+use super::Say;
+use super::core::{Clock, Ticket};
+use crate::attach::{FrameError, Reply, Request};
+use crate::mesh::{Checked, Input, LogError, Opener, Origin, check};
+use std::sync::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What every connection's task uses.
+pub(super) struct Shared<R> {
+    pub inputs: mpsc::Sender<Input<Ticket>>,
+    /// The place of the newest event on disk.
+    pub grown: watch::Receiver<u64>,
+    /// True once the node takes nothing new.
+    pub stopping: watch::Receiver<bool>,
+    pub clock: Clock,
+    pub say: Say,
+    /// Readers of the log that are not in use.
+    pub readers: Mutex<Vec<R>>,
+    pub opener: Opener<R>,
+}
+
+/// A frame, read.
+#[derive(Debug)]
+pub(super) enum Decoded {
+    Put(Vec<Checked>),
+    Other(Request),
+    /// Not a request; this is the answer, and the connection ends.
+    Bad(Reply),
+}
+
+/// Reads a frame and checks the signatures in it. Busy for milliseconds: not
+/// for a thread that drives the network.
+pub(super) fn decode(body: &[u8]) -> Decoded {
+    match Request::decode(body) {
+        Ok(Request::Put { events }) => Decoded::Put(events.iter().map(|wire| check(wire)).collect()),
+        Ok(request) => Decoded::Other(request),
+        Err(error) => Decoded::Bad(malformed(&error)),
+    }
+}
+
+pub(super) fn malformed(error: &FrameError) -> Reply {
+    Reply::Error { code: "malformed".to_owned(), reason: error.to_string() }
+}
+
+pub(super) fn stopping() -> Reply {
+    Reply::Error { code: "stopping".to_owned(), reason: "the node is stopping".to_owned() }
+}
+
+impl<R> Shared<R> {
+    /// Hands a request to the node's thread, in the order of calls.
+    pub async fn submit(&self, request: Decoded, origin: Origin) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        let ticket = Ticket::Reply(sender);
+        let input = match request {
+            Decoded::Put(events) => Input::Put { ticket, origin, events },
+            Decoded::Other(request) => Input::Ask { ticket, origin, request },
+            Decoded::Bad(reply) => {
+                let Ticket::Reply(sender) = ticket;
+                let _ = sender.send(reply);
+                return receiver;
+            }
+        };
+        // Where the thread has ended, the receiver says so.
+        let _ = self.inputs.send(input).await;
+        receiver
+    }
+}
+
+impl<R> Shared<R> {
+    /// Lends a reader of the log; made when none is free.
+    pub fn with_reader<T>(&self, work: impl FnOnce(&mut R) -> Result<T, LogError>) -> Result<T, LogError> {
+        let free = self.readers.lock().expect("nothing panics while it holds the lock").pop();
+        let mut reader = match free {
+            Some(reader) => reader,
+            None => (self.opener)()?,
+        };
+        let outcome = work(&mut reader);
+        self.readers.lock().expect("nothing panics while it holds the lock").push(reader);
+        outcome
+    }
+}

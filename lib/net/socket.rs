@@ -1,0 +1,218 @@
+//! The server's side of the node's socket.
+//!
+//! A connection's requests are read ahead of their answers, a few at a time, so
+//! that one pipe keeps every core busy; replies keep the order.
+
+use super::request::{Decoded, Shared, decode, malformed, stopping};
+use crate::attach::{FrameError, HEADER_BYTES, Reply, Request, body_length};
+use crate::mesh::{Origin, Page, Reader, Subscription};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Connections at once.
+pub(super) const CONNECTIONS: usize = 256;
+/// Requests of one connection that are read and not yet with the node, and
+/// those with the node and not yet answered.
+const AHEAD: usize = 8;
+
+/// What the writer waits for, in order.
+enum Turn {
+    Reply(oneshot::Receiver<Reply>),
+    Stream { subscription: Box<Subscription>, follow: bool },
+}
+
+pub(super) async fn accept<R: Reader + 'static>(
+    listener: UnixListener,
+    places: Arc<Semaphore>,
+    shared: Arc<Shared<R>>,
+) {
+    let mut stopping = shared.stopping.clone();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let shared = shared.clone();
+                tokio::spawn(async move {
+                    connection(stream, shared).await;
+                    drop(place);
+                });
+            }
+            // Out of file descriptors: those who hold them will let go.
+            Err(error) => {
+                shared.say.say(&format!("the socket: {error}"));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection<R: Reader + 'static>(stream: UnixStream, shared: Arc<Shared<R>>) {
+    let (reader, writer) = stream.into_split();
+    let (frames, read_frames) = mpsc::channel(AHEAD);
+    let (turns, read_turns) = mpsc::channel(AHEAD);
+    let (gone, is_gone) = watch::channel(false);
+    let reading = async {
+        let mut stopping = shared.stopping.clone();
+        tokio::select! {
+            () = read(reader, frames) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+        let _ = gone.send(true);
+    };
+    let forwarding = forward(read_frames, turns, &shared);
+    let writing = write(writer, read_turns, is_gone, &shared);
+    tokio::pin!(reading, forwarding);
+    // A client that does not take its replies ends all three.
+    tokio::select! {
+        _ = writing => {}
+        () = async { tokio::join!(reading, forwarding); std::future::pending().await } => {}
+    }
+}
+
+/// Reads frames and sets them to be decoded, each on any core.
+async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<JoinHandle<Decoded>>) {
+    let mut reader = BufReader::with_capacity(64 * 1024, reader);
+    loop {
+        // A place first, so that no more than AHEAD frames are held.
+        let Ok(place) = frames.reserve().await else { return };
+        match read_body(&mut reader).await {
+            Ok(Some(body)) => place.send(spawn_blocking(move || decode(&body))),
+            Ok(None) | Err(FrameError::Io(_)) => return,
+            Err(error) => {
+                let reply = malformed(&error);
+                place.send(spawn_blocking(|| Decoded::Bad(reply)));
+                return;
+            }
+        }
+    }
+}
+
+/// Hands decoded frames to the node in the order in which they came.
+async fn forward<R: Reader + 'static>(
+    mut frames: mpsc::Receiver<JoinHandle<Decoded>>,
+    turns: mpsc::Sender<Turn>,
+    shared: &Arc<Shared<R>>,
+) {
+    while let Some(frame) = frames.recv().await {
+        let Ok(decoded) = frame.await else { return };
+        let bad = matches!(decoded, Decoded::Bad(_));
+        let turn = match decoded {
+            Decoded::Other(Request::Sub { patterns, types, since, unanswered, follow }) => {
+                let last = *shared.grown.borrow();
+                match Subscription::new(&patterns, types, since, unanswered, last) {
+                    Ok(subscription) => Turn::Stream { subscription: Box::new(subscription), follow },
+                    Err(error) => Turn::Reply(ready(Reply::from(&error))),
+                }
+            }
+            decoded => Turn::Reply(shared.submit(decoded, Origin::Local).await),
+        };
+        if turns.send(turn).await.is_err() || bad {
+            return;
+        }
+    }
+}
+
+fn ready(reply: Reply) -> oneshot::Receiver<Reply> {
+    let (sender, receiver) = oneshot::channel();
+    let _ = sender.send(reply);
+    receiver
+}
+
+async fn write<R: Reader + 'static>(
+    mut writer: OwnedWriteHalf,
+    mut turns: mpsc::Receiver<Turn>,
+    mut gone: watch::Receiver<bool>,
+    shared: &Arc<Shared<R>>,
+) -> io::Result<()> {
+    while let Some(turn) = turns.recv().await {
+        match turn {
+            Turn::Reply(reply) => send(&mut writer, &reply.await.unwrap_or_else(|_| stopping())).await?,
+            Turn::Stream { subscription, follow } => {
+                // The first frame, empty, says that it has begun.
+                send(&mut writer, &Reply::Events { events: Vec::new() }).await?;
+                tokio::select! {
+                    streamed = stream(&mut writer, subscription, follow, shared) => streamed?,
+                    // Who follows ends by going away.
+                    _ = gone.wait_for(|gone| *gone && follow) => return Ok(()),
+                }
+            }
+        }
+    }
+    writer.shutdown().await
+}
+
+/// Pulls from the log as fast as the client reads.
+async fn stream<R: Reader + 'static>(
+    writer: &mut OwnedWriteHalf,
+    mut subscription: Box<Subscription>,
+    follow: bool,
+    shared: &Arc<Shared<R>>,
+) -> io::Result<()> {
+    let mut grown = shared.grown.clone();
+    loop {
+        grown.borrow_and_update();
+        let now = shared.clock.now();
+        let readers = shared.clone();
+        let turn = spawn_blocking(move || {
+            let page = readers.with_reader(|reader| subscription.next(reader, now));
+            (page, subscription)
+        });
+        let Ok((page, back)) = turn.await else { return send(writer, &stopping()).await };
+        subscription = back;
+        let Page { events, more, again_ms } = match page {
+            Ok(page) => page,
+            Err(error) => {
+                return send(writer, &Reply::Error { code: "storage".into(), reason: error.to_string() }).await;
+            }
+        };
+        if !events.is_empty() {
+            send(writer, &Reply::Events { events }).await?;
+        }
+        if more {
+            continue;
+        }
+        if !follow {
+            return send(writer, &Reply::End).await;
+        }
+        let again = again_ms.map_or(Duration::from_hours(1), |again| {
+            Duration::from_millis(again.saturating_sub(shared.clock.now().uptime_ms) + 1)
+        });
+        tokio::select! {
+            changed = grown.changed() => if changed.is_err() {
+                return send(writer, &Reply::End).await;
+            },
+            () = tokio::time::sleep(again) => {}
+        }
+    }
+}
+
+async fn send(writer: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+    let mut frame = Vec::new();
+    if let Err(error) = reply.frame(&mut frame) {
+        // Ours to keep small; the client hears of it rather than nothing.
+        let reply = Reply::Error { code: "internal".into(), reason: error.to_string() };
+        reply.frame(&mut frame).map_err(io::Error::other)?;
+    }
+    writer.write_all(&frame).await
+}
+
+async fn read_body(reader: &mut BufReader<OwnedReadHalf>) -> Result<Option<Vec<u8>>, FrameError> {
+    let mut header = [0; HEADER_BYTES];
+    match reader.read(&mut header[..1]).await? {
+        0 => return Ok(None),
+        _ => reader.read_exact(&mut header[1..]).await?,
+    };
+    let mut body = vec![0; body_length(header)?];
+    reader.read_exact(&mut body).await?;
+    Ok(Some(body))
+}

@@ -1,0 +1,141 @@
+//! The swarm: transport, protocols and their limits.
+//!
+//! Every number here replaces a default that is not safe for us.
+
+use super::codec::Frames;
+use super::peer::keypair;
+use crate::attach::FRAME_LIMIT_BYTES;
+use crate::key::Key;
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::gossipsub::{
+    self, IdentTopic, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
+    WhitelistSubscriptionFilter,
+};
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{StreamProtocol, Swarm, identify, memory_connection_limits, noise, ping, tcp, yamux};
+use std::collections::HashSet;
+use std::error::Error;
+use std::time::Duration;
+
+/// Where there is no fleet file.
+pub(super) const AD_HOC: &str = "adhoc";
+/// Resident nodes keep a quiet connection this long.
+const IDLE: Duration = Duration::from_secs(150);
+/// Longer than the longest `await`.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
+/// Requests and replies on their way over one connection.
+const STREAMS: usize = 32;
+/// No new connections while the process holds more.
+const MEMORY_LIMIT_BYTES: usize = 256 << 20;
+/// A gossip message: one frame and gossipsub's own members.
+const GOSSIP_LIMIT_BYTES: usize = FRAME_LIMIT_BYTES + 4096;
+
+pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
+
+#[derive(NetworkBehaviour)]
+pub(super) struct Protocols {
+    // The limits come first: what they deny, nobody else sees.
+    limits: connection_limits::Behaviour,
+    memory: memory_connection_limits::Behaviour,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub frames: request_response::Behaviour<Frames>,
+    pub gossip: Gossip,
+}
+
+/// Names that only one fleet uses, so that nodes of two find nothing to say to
+/// each other.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    fleet: String,
+}
+
+impl Names {
+    pub fn of(fleet: Option<&str>) -> Self {
+        Self { fleet: fleet.unwrap_or(AD_HOC).to_owned() }
+    }
+
+    /// What identify says; another fleet's is a reason to part.
+    pub fn version(&self) -> String {
+        format!("cooee/{}/1", self.fleet)
+    }
+
+    pub fn frames(&self) -> StreamProtocol {
+        StreamProtocol::try_from_owned(format!("/cooee/{}/frames/1", self.fleet)).expect("it starts with a slash")
+    }
+
+    pub fn topic(&self) -> IdentTopic {
+        IdentTopic::new(format!("cooee/{}/events/1", self.fleet))
+    }
+
+    fn gossip(&self) -> String {
+        format!("/cooee/{}/gossip", self.fleet)
+    }
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+pub(super) fn build(key: &Key, names: &Names) -> Result<Swarm<Protocols>, Failure> {
+    let swarm = libp2p::SwarmBuilder::with_existing_identity(keypair(key))
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)?
+        .with_behaviour(|keypair| -> Result<_, Failure> {
+            let limits = ConnectionLimits::default()
+                .with_max_pending_incoming(Some(32))
+                .with_max_pending_outgoing(Some(32))
+                .with_max_established_incoming(Some(256))
+                .with_max_established_outgoing(Some(64))
+                .with_max_established_per_peer(Some(2));
+            let identify = identify::Config::new(names.version(), keypair.public())
+                .with_agent_version(concat!("cooee/", env!("CARGO_PKG_VERSION")).to_owned())
+                .with_cache_size(0);
+            let frames = request_response::Config::default()
+                .with_request_timeout(REQUEST_TIMEOUT)
+                .with_max_concurrent_streams(STREAMS);
+            Ok(Protocols {
+                limits: connection_limits::Behaviour::new(limits),
+                memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_LIMIT_BYTES),
+                identify: identify::Behaviour::new(identify),
+                ping: ping::Behaviour::default(),
+                frames: request_response::Behaviour::new([(names.frames(), ProtocolSupport::Full)], frames),
+                gossip: gossip(MessageAuthenticity::Signed(keypair.clone()), names)?,
+            })
+        })?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
+        .build();
+    Ok(swarm)
+}
+
+fn gossip(author: MessageAuthenticity, names: &Names) -> Result<Gossip, Failure> {
+    let config = gossipsub::ConfigBuilder::default()
+        .protocol_id_prefix(names.gossip())
+        .validation_mode(ValidationMode::Strict)
+        .validate_messages()
+        .heartbeat_initial_delay(Duration::from_millis(200))
+        .max_transmit_size(GOSSIP_LIMIT_BYTES)
+        // By default a peer that does not read may have 5,000 messages waiting.
+        .connection_handler_queue_len(64)
+        .history_length(3)
+        .history_gossip(2)
+        .build()?;
+    let topic = names.topic();
+    let only = WhitelistSubscriptionFilter(HashSet::from([topic.hash()]));
+    let mut gossip = Gossip::new_with_subscription_filter(author, config, only)?;
+    // A quiet peer is no bad peer, and many may share an address: what counts
+    // is what was invalid.
+    let score = TopicScoreParams {
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        invalid_message_deliveries_weight: -10.0,
+        invalid_message_deliveries_decay: 0.9,
+        ..TopicScoreParams::default()
+    };
+    let params = PeerScoreParams {
+        topics: [(topic.hash(), score)].into(),
+        ip_colocation_factor_weight: 0.0,
+        ..PeerScoreParams::default()
+    };
+    gossip.with_peer_score(params, PeerScoreThresholds::default())?;
+    Ok(gossip)
+}

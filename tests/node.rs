@@ -1,0 +1,228 @@
+//! The node: what it keeps, what it refuses, whom it speaks to.
+
+use cooee::attach::{Client, Reply, Request};
+use cooee::enrol::{Fleet, Leader};
+use cooee::event::{Draft, Event, Stamp};
+use cooee::key::Key;
+use cooee::net::{self, Dialer};
+use cooee::store;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const SUBJECT: &str = "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001";
+const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
+
+fn key(seed: u8) -> Key {
+    Key::from_seed(&[seed; 32])
+}
+
+fn fleet(leader: u8) -> Fleet {
+    Fleet::found(Leader { did: key(leader).did(), age: "age1unused".to_owned() })
+}
+
+/// An event as its author would say it at `time`.
+fn event_at(author: &Key, kind: &str, subject: &str, data: Value, reply: Option<&str>, time: Timestamp) -> Event {
+    let draft = Draft {
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        expires: time + SignedDuration::from_hours(1),
+        data,
+        data_base64: None,
+        in_reply_to: reply.map(str::to_owned),
+        agent: None,
+    };
+    let stamp = Stamp { id: Uuid::now_v7(), time, sequence: time.as_microsecond().unsigned_abs() };
+    draft.sign(author, &stamp).expect("a good draft")
+}
+
+fn event(author: &Key, kind: &str, subject: &str, data: Value, reply: Option<&str>) -> Event {
+    event_at(author, kind, subject, data, reply, Timestamp::now())
+}
+
+fn enrolled(leader: &Key, host: &Key, request: Option<&str>) -> Event {
+    let until = cooee::event::rfc3339(Timestamp::now() + SignedDuration::from_hours(1));
+    let data = json!({"agent_did": format!("{}#0000000001", host.did()), "expires": until});
+    event(leader, "enrolled", SUBJECT, data, request)
+}
+
+/// A node in this process; its folder is made as the commands would.
+fn start(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str]) -> net::Running {
+    let config = net::Config {
+        claim: net::Claim::take(folder).expect("nobody else's folder"),
+        key: key(host),
+        fleet: fleet.cloned(),
+        leads: false,
+        listen: vec![net::address("/ip4/127.0.0.1/tcp/0").expect("an address")],
+        peers: peers.iter().map(|peer| net::address(peer).expect("an address")).collect(),
+        socket: folder.join("node.sock"),
+        listen_file: folder.join("listen"),
+        log_limit_bytes: net::LOG_LIMIT_BYTES,
+        say: net::Say::new(|_, _| {}),
+    };
+    net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs")
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn ask(client: &mut Client, request: &Request) -> Reply {
+    client.send(request, Some(soon())).expect("sent");
+    client.receive(Some(soon())).expect("answered")
+}
+
+fn put(client: &mut Client, events: &[&Event]) -> Reply {
+    ask(client, &Request::Put { events: events.iter().map(|event| event.wire().to_vec()).collect() })
+}
+
+/// The ids stored, and the refusals' codes.
+fn stored(reply: &Reply) -> (Vec<String>, Vec<String>) {
+    let Reply::Stored { receipt, refused } = reply else { panic!("not a receipt: {reply:?}") };
+    let ids = receipt.as_ref().map_or_else(Vec::new, |receipt| {
+        assert!(receipt.verify(), "the receipt's signature");
+        receipt.ids.clone()
+    });
+    (ids, refused.iter().map(|refused| refused.code.clone()).collect())
+}
+
+fn everything() -> Request {
+    Request::Sub {
+        patterns: vec!["ucxl://any:any@any:any".to_owned()],
+        types: Vec::new(),
+        since: Some(Timestamp::UNIX_EPOCH),
+        unanswered: false,
+        follow: false,
+    }
+}
+
+/// All events the node hands out for a subscription that ends.
+fn read_all(socket: &Path, request: &Request) -> Vec<Event> {
+    let mut client = Client::connect(socket).expect("a node");
+    client.send(request, Some(soon())).expect("sent");
+    let mut all = Vec::new();
+    loop {
+        match client.receive(Some(soon())).expect("answered") {
+            Reply::Events { events } => {
+                all.extend(events.iter().map(|wire| Event::from_wire(wire).expect("an event")));
+            }
+            Reply::End => return all,
+            other => panic!("not events: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn stores_with_a_receipt_and_refuses_with_a_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (leader, host, stranger) = (key(1), key(2), key(3));
+    let fleet = fleet(1);
+    let node = start(folder.path(), 9, Some(&fleet), &[]);
+    let socket = folder.path().join("node.sock");
+    let mut client = Client::connect(&socket).expect("a node");
+    let now = Timestamp::now();
+
+    let stranger_says = event(&stranger, "note", NOTE, json!("x"), None);
+    assert_eq!(stored(&put(&mut client, &[&stranger_says])), (vec![], vec!["not_a_member".to_owned()]));
+    let early = event(&host, "note", NOTE, json!("x"), None);
+    let welcome = enrolled(&leader, &host, None);
+    assert_eq!(stored(&put(&mut client, &[&early, &welcome])).1, ["not_a_member"]);
+    let (ids, refused) = stored(&put(&mut client, &[&early, &early, &welcome]));
+    assert_eq!((ids.len(), refused.len()), (3, 0), "the same again is stored already");
+    let at = |seconds| now + SignedDuration::from_secs(seconds);
+    for (age, code) in [(62, "clock"), (-3600 - 61, "expired")] {
+        let said = event_at(&host, "note", NOTE, json!(age), None, at(age));
+        assert_eq!(stored(&put(&mut client, &[&said])).1, [code], "{age} s");
+    }
+    for age in [50, -3600 - 50] {
+        let said = event_at(&host, "note", NOTE, json!(age), None, at(age));
+        assert_eq!(stored(&put(&mut client, &[&said])).0.len(), 1, "{age} s");
+    }
+    let forged = String::from_utf8(early.wire().to_vec()).expect("text").replace(r#""data":"x""#, r#""data":"y""#);
+    let forged = forged.into_bytes();
+    let reply = ask(&mut client, &Request::Put { events: vec![forged, b"{}".to_vec()] });
+    assert_eq!(stored(&reply).1, ["bad_signature", "malformed"]);
+
+    let kinds: Vec<_> = read_all(&socket, &everything()).iter().map(|event| event.kind().to_owned()).collect();
+    assert_eq!(kinds, ["note", "enrolled", "note"], "what is past its time is not handed out");
+    node.stop();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_request_is_open_until_a_leader_answers_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (leader, host) = (key(1), key(2));
+    let fleet = fleet(1);
+    let node = start(folder.path(), 9, Some(&fleet), &[]);
+    let socket = folder.path().join("node.sock");
+    let mut client = Client::connect(&socket).expect("a node");
+    let request = event(&host, "enrol", SUBJECT, json!({}), None);
+    put(&mut client, &[&request, &enrolled(&leader, &host, None)]);
+
+    let unanswered = Request::Sub {
+        patterns: vec!["ucxl://any:admin@COOEE:enrol/#/agentid/*".to_owned()],
+        types: Vec::new(),
+        since: None,
+        unanswered: true,
+        follow: false,
+    };
+    let open = |socket: &Path| read_all(socket, &unanswered).iter().map(|e| e.id().to_owned()).collect::<Vec<_>>();
+    assert_eq!(open(&socket), [request.id()]);
+    // A member's answer, a Leader's of the wrong type, and one about another
+    // subject count for nothing.
+    let data = json!({"code": "no"});
+    let others = [
+        event(&host, "refused", SUBJECT, data.clone(), Some(request.id())),
+        event(&leader, "accepted", SUBJECT, data.clone(), Some(request.id())),
+        event(&leader, "refused", NOTE, data.clone(), Some(request.id())),
+    ];
+    assert_eq!(stored(&put(&mut client, &others.each_ref())).0.len(), 3);
+    assert_eq!(open(&socket), [request.id()]);
+    let wait = Request::Await { ids: vec![request.id().to_owned()], wait_ms: 0 };
+    assert_eq!(ask(&mut client, &wait), Reply::Answers { events: vec![] });
+
+    let mut waiter = Client::connect(&socket).expect("a node");
+    waiter.send(&Request::Await { ids: vec![request.id().to_owned()], wait_ms: 30_000 }, Some(soon())).expect("sent");
+    let answer = event(&leader, "refused", SUBJECT, data, Some(request.id()));
+    put(&mut client, &[&answer]);
+    assert_eq!(
+        waiter.receive(Some(soon())).expect("an answer"),
+        Reply::Answers { events: vec![answer.wire().to_vec()] }
+    );
+    assert_eq!(ask(&mut client, &wait), Reply::Answers { events: vec![answer.wire().to_vec()] });
+    assert_eq!(open(&socket), [] as [&str; 0]);
+    node.stop();
+}
+
+#[test]
+fn a_command_without_a_node_asks_another_machines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fleet = fleet(1);
+    let node = start(folder.path(), 9, Some(&fleet), &[]);
+    let text = fs::read_to_string(folder.path().join("listen")).expect("its addresses");
+    let address = net::address(text.trim()).expect("an address");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut dialer = Dialer::connect(std::slice::from_ref(&address), Some(&fleet.fleet), deadline).expect("it answers");
+    assert_eq!(dialer.peer(), Some(key(9).did()));
+    let request = event(&key(2), "enrol", SUBJECT, json!({}), None);
+    let put = Request::Put { events: vec![request.wire().to_vec()] };
+    assert_eq!(stored(&dialer.request(&put, deadline).expect("a receipt")).0, [request.id()]);
+    let ids = vec![request.id().to_owned()];
+    let reply = dialer.request(&Request::Get { ids }, deadline).expect("a reply");
+    assert!(matches!(reply, Reply::Error { code, .. } if code == "not_permitted"));
+
+    let other = Dialer::connect(std::slice::from_ref(&address), None, deadline)
+        .and_then(|mut dialer| dialer.request(&put, deadline));
+    assert!(matches!(other, Err(net::DialError::OtherFleet)), "{other:?}");
+    let wrong = text.trim().replace(&text.trim()[text.find("/p2p/").expect("a peer id")..], "");
+    let peer = Key::from_seed(&[77; 32]);
+    let wrong =
+        net::address(&format!("{wrong}/p2p/{}", net::peer_id(&peer.did()).expect("a key"))).expect("an address");
+    let refused = Dialer::connect(&[wrong], Some(&fleet.fleet), deadline).err();
+    assert!(matches!(refused, Some(net::DialError::WrongPeer { .. })), "{refused:?}");
+    node.stop();
+}
