@@ -147,7 +147,7 @@ fn stores_with_a_receipt_and_refuses_with_a_reason() {
     assert_eq!(stored(&reply).1, ["bad_signature", "malformed"]);
 
     let kinds: Vec<_> = read_all(&socket, &everything()).iter().map(|event| event.kind().to_owned()).collect();
-    assert_eq!(kinds, ["note", "enrolled", "note"], "what is past its time is not handed out");
+    assert_eq!(kinds, ["enrolled", "note", "note"], "what is past its time is not handed out");
     node.stop();
     assert!(!socket.exists());
 }
