@@ -83,6 +83,17 @@ impl Io {
         }
     }
 
+    /// What writes such lines from any thread: the message, and whether it is
+    /// only for `-v`.
+    pub fn teller(&self) -> impl Fn(&str, bool) + Send + Sync + 'static {
+        let (name, verbose) = (self.name, self.verbose);
+        move |message, detail| {
+            if verbose || !detail {
+                text::stderr_line(name, message);
+            }
+        }
+    }
+
     /// The command's name, as stderr lines start with it.
     pub fn name(&self) -> &'static str {
         self.name

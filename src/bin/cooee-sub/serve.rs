@@ -1,0 +1,52 @@
+//! The node: what it needs from its folder, and what its faults mean to a shell.
+
+use cooee::cli::{Failure, Folder, Io};
+use cooee::net::{self, Claim, Config, Multiaddr, Running, Say, ServeError};
+use cooee::store;
+
+/// Starts the folder's node. It listens, and its socket is there, when this
+/// returns; it lives until `until_signal` or `stop`. Without an address in
+/// `listen` it only calls others.
+pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> Result<Running, Failure> {
+    let listen = listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
+    let peers = peers.iter().map(|text| address("--peer", text)).collect::<Result<_, _>>()?;
+    folder.create()?;
+    let key = folder.key("host.key")?;
+    let fleet = folder.fleet()?;
+    let leads = match &fleet {
+        Some(fleet) if folder.file("leader.key").exists() => fleet.is_leader(&folder.key("leader.key")?.did()),
+        _ => false,
+    };
+    let claim = Claim::take(folder.path()).map_err(failure)?;
+    let log = store::Log::open(&folder.file("log.db")).map_err(|error| {
+        if error.is_temporary() { Failure::temporary(error) } else { Failure::could_not_run(error) }
+    })?;
+    let config = Config {
+        claim,
+        key,
+        fleet,
+        leads,
+        listen,
+        peers,
+        socket: folder.socket(),
+        listen_file: folder.file("listen"),
+        log_limit_bytes: net::LOG_LIMIT_BYTES,
+        say: Say::new(io.teller()),
+    };
+    net::start(config, log).map_err(failure)
+}
+
+fn address(flag: &str, text: &str) -> Result<Multiaddr, Failure> {
+    net::address(text).map_err(|error| {
+        Failure::could_not_run(format_args!("{flag} \"{text}\": {error}")).hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
+    })
+}
+
+fn failure(error: ServeError) -> Failure {
+    match &error {
+        ServeError::Running(_) => Failure::temporary(error),
+        ServeError::Io { .. } | ServeError::Listen { .. } | ServeError::Log(_) | ServeError::Network(_) => {
+            Failure::could_not_run(error)
+        }
+    }
+}
