@@ -6,6 +6,7 @@ pub mod canon;
 pub mod cli;
 pub mod enrol;
 pub mod event;
+pub mod handover;
 pub mod jsonl;
 pub mod key;
 pub mod mesh;

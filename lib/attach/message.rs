@@ -114,3 +114,18 @@ pub struct Refused {
     /// The node's clock.
     pub node_time: Timestamp,
 }
+
+impl Refused {
+    /// The event's time or sequence is too far ahead of the node's clock.
+    pub const CLOCK: &str = "clock";
+
+    /// May the same event be stored another time?
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.code.as_str(), Self::CLOCK | "busy" | "not_a_member")
+    }
+
+    /// Is it a security refusal, rather than a plain no?
+    pub fn is_security(&self) -> bool {
+        matches!(self.code.as_str(), "bad_signature" | "expired" | "revoked" | "replayed")
+    }
+}

@@ -2,51 +2,55 @@
 
 use super::frame::{FRAME_LIMIT_BYTES, HEADER_BYTES};
 
+const HEAD: &[u8] = b"{\"events\":[";
+const TAIL: &[u8] = b"],\"op\":\"put\"}";
+
 /// Splits events over as few `put` frames as hold them, in their order.
 #[derive(Debug, Default)]
 pub struct PutFrames {
-    out: Vec<u8>,
-    start: usize,
-    /// How many events each frame has.
-    counts: Vec<usize>,
+    done: Vec<PutFrame>,
+    open: PutFrame,
+}
+
+/// A whole frame, header included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutFrame {
+    /// What is sent.
+    pub bytes: Vec<u8>,
+    /// How many events are in it.
+    pub count: usize,
 }
 
 impl PutFrames {
-    const HEAD: &'static [u8] = b"{\"events\":[";
-    const TAIL: &'static [u8] = b"],\"op\":\"put\"}";
-
     /// Adds one event's wire form, which fits any frame by its own limit.
     pub fn push(&mut self, wire: &[u8]) {
-        let body = self.out.len() - self.start;
-        let full = body + 1 + wire.len() + Self::TAIL.len() > HEADER_BYTES + FRAME_LIMIT_BYTES;
-        if self.counts.is_empty() || full {
+        if self.open.bytes.len() + 1 + wire.len() + TAIL.len() > HEADER_BYTES + FRAME_LIMIT_BYTES {
             self.close();
-            self.start = self.out.len();
-            self.out.extend_from_slice(&[0; HEADER_BYTES]);
-            self.out.extend_from_slice(Self::HEAD);
-            self.counts.push(0);
+        }
+        if self.open.count == 0 {
+            self.open.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+            self.open.bytes.extend_from_slice(HEAD);
         } else {
-            self.out.push(b',');
+            self.open.bytes.push(b',');
         }
-        self.out.extend_from_slice(wire);
-        if let Some(count) = self.counts.last_mut() {
-            *count += 1;
-        }
+        self.open.bytes.extend_from_slice(wire);
+        self.open.count += 1;
     }
 
-    /// All frames, one behind the other, and how many events each has.
-    pub fn finish(mut self) -> (Vec<u8>, Vec<usize>) {
+    /// All frames in their order.
+    pub fn finish(mut self) -> Vec<PutFrame> {
         self.close();
-        (self.out, self.counts)
+        self.done
     }
 
     fn close(&mut self) {
-        if self.counts.is_empty() {
-            return;
+        if self.open.count > 0 {
+            let mut frame = std::mem::take(&mut self.open);
+            frame.bytes.extend_from_slice(TAIL);
+            let length = (frame.bytes.len() - HEADER_BYTES) as u32;
+            frame.bytes[..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
+            self.done.push(frame);
         }
-        self.out.extend_from_slice(Self::TAIL);
-        let length = (self.out.len() - self.start - HEADER_BYTES) as u32;
-        self.out[self.start..self.start + HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
     }
 }
 
@@ -64,16 +68,15 @@ mod tests {
         for event in &events {
             frames.push(event);
         }
-        let (bytes, counts) = frames.finish();
-        let (mut reader, mut body, mut seen) = (&bytes[..], Vec::new(), Vec::new());
-        for count in &counts {
-            assert!(read_body(&mut reader, &mut body).expect("a whole frame"));
+        let (mut body, mut seen) = (Vec::new(), Vec::new());
+        for frame in frames.finish() {
+            let mut reader = &frame.bytes[..];
+            assert!(read_body(&mut reader, &mut body).expect("a whole frame") && reader.is_empty());
             let Request::Put { events } = Request::decode(&body).expect("a put") else { panic!("not a put") };
-            assert_eq!(events.len(), *count);
+            assert_eq!(events.len(), frame.count);
             seen.extend(events);
         }
         assert_eq!(seen, events);
-        assert!(reader.is_empty());
-        assert_eq!(PutFrames::default().finish(), (vec![], vec![]));
+        assert_eq!(PutFrames::default().finish(), []);
     }
 }

@@ -33,6 +33,7 @@ pub struct Lines<R> {
     limit: usize,
     at_end: bool,
     began: bool,
+    blank: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -43,7 +44,26 @@ impl<R: Read> Lines<R> {
 
     /// Lines of at most `limit` bytes, without their end.
     pub fn with_limit(reader: R, limit: usize) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, end: 0, scanned: 0, number: 0, limit, at_end: false, began: false }
+        Self {
+            reader,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            scanned: 0,
+            number: 0,
+            limit,
+            at_end: false,
+            began: false,
+            blank: false,
+        }
+    }
+
+    /// Hands blank lines out too, as they are: where lines are text, an empty
+    /// one says something.
+    #[must_use]
+    pub fn with_blank(mut self) -> Self {
+        self.blank = true;
+        self
     }
 
     /// The number of the line that was handed out last, from 1.
@@ -77,7 +97,7 @@ impl<R: Read> Lines<R> {
                 return Ok(Some(Err(Fault::TooLong { limit: self.limit })));
             }
             let to = if to > from && self.buffer[to - 1] == b'\r' { to - 1 } else { to };
-            if self.buffer[from..to].iter().all(u8::is_ascii_whitespace) {
+            if !self.blank && self.buffer[from..to].iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             if to - from > self.limit {
@@ -183,6 +203,15 @@ mod tests {
         }
         assert_eq!(all(b"", 1, 10), []);
         assert_eq!(all(b"\xef\xbb\xbf", 2, 10), []);
+    }
+
+    #[test]
+    fn blank_lines_count_where_lines_are_text() {
+        let mut lines = Lines::new(Drip(b"\n \r\nx\n", 1)).with_blank();
+        for want in [&b""[..], b" ", b"x"] {
+            assert_eq!(lines.next().expect("a slice does not fail"), Some(Ok(want)));
+        }
+        assert_eq!(lines.next().expect("a slice does not fail"), None);
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! A way to a node: its socket, or a dial.
+
+use crate::attach::{Client, ClientError, Reply};
+use std::time::Instant;
+
+/// Why nothing came back.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// No node: none in the folder and none that could be dialled.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The node did not answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The node went away, or what it said is no reply.
+    #[error("{0}")]
+    Broken(String),
+    /// It is not the node it was to be: a security refusal.
+    #[error("{0}")]
+    WrongPeer(String),
+}
+
+/// A connection that takes requests and gives replies in the same order.
+/// Several requests may be under way.
+pub trait Link: Send {
+    /// Sends one frame, header included.
+    fn send(&mut self, frame: &[u8], deadline: Instant) -> Result<(), LinkError>;
+    /// The next reply.
+    fn receive(&mut self, deadline: Instant) -> Result<Reply, LinkError>;
+}
+
+impl Link for Client {
+    fn send(&mut self, frame: &[u8], deadline: Instant) -> Result<(), LinkError> {
+        Ok(self.send_frames(frame, Some(deadline))?)
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<Reply, LinkError> {
+        Ok(Client::receive(self, Some(deadline))?)
+    }
+}
+
+impl From<ClientError> for LinkError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NoNode(_) => Self::Unreachable(error.to_string()),
+            ClientError::TimedOut => Self::TimedOut,
+            ClientError::Refused(_) | ClientError::Closed | ClientError::Frame(_) => Self::Broken(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Batches on their way: spool, frames, receipts.
+
+use super::batch::{Batch, State, Waiting};
+use super::{Awaited, Link, LinkError, Trusted};
+use crate::attach::{PutFrames, Refused, Reply};
+use crate::event::{Event, Receipt};
+use crate::jsonl::Lines;
+use crate::spool::{Entry, Spool, SpoolError};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// Frames that may be unanswered: 2 MiB at most are under way.
+const WINDOW: usize = 16;
+/// Where no node was there, the next look is not before this.
+const REDIAL: Duration = Duration::from_secs(1);
+/// And where one was there but silent, so that a long input does not wait for
+/// it once per batch.
+const REDIAL_SILENT: Duration = Duration::from_secs(30);
+
+/// What a sender has to say, in its order.
+#[derive(Debug)]
+pub enum Notice {
+    /// A receipt that counts.
+    Stored(Receipt),
+    /// These requests are stored, and wait for their answers until then.
+    Awaits(Vec<Awaited>, Instant),
+    /// The node refused an event; it stays in the spool if that may change.
+    Refused(Refused),
+    /// An event of ours runs ahead of the node's clock: to be signed again.
+    Clock {
+        /// As it was refused; no longer in the spool.
+        event: Box<Event>,
+        /// The node's clock.
+        node_time: Timestamp,
+    },
+    /// So many events stay in the spool, and why.
+    Kept(usize, String),
+    /// An event of an earlier run had expired and was dropped: its id.
+    Expired(String),
+    /// Something about the spool that loses nothing.
+    Trouble(String),
+}
+
+/// How a node is found and connected to.
+pub type Connect = Box<dyn FnMut(Instant) -> Result<Box<dyn Link>, LinkError>>;
+
+/// A frame that waits to be sent, or for its reply.
+struct Flight {
+    batch: u64,
+    range: Range<usize>,
+    bytes: Vec<u8>,
+    deadline: Instant,
+}
+
+/// Hands events over. Every event is in the spool before this says or sends
+/// anything, and until a receipt that counts names it.
+pub struct Sender {
+    spool: Spool,
+    connect: Connect,
+    trusted: Trusted,
+    timeout: Duration,
+    /// Requests stay in the spool until they are answered.
+    hold: bool,
+    link: Option<Box<dyn Link>>,
+    /// Until when nothing is dialled, and why.
+    down: Option<(Instant, String)>,
+    batches: BTreeMap<u64, Batch>,
+    next: u64,
+    queue: VecDeque<Flight>,
+    in_flight: VecDeque<Flight>,
+    notices: VecDeque<Notice>,
+}
+
+impl Sender {
+    /// Over `spool`; with `hold`, requests stay there until
+    /// [`Sender::answered`].
+    pub fn new(spool: Spool, connect: Connect, trusted: Trusted, timeout: Duration, hold: bool) -> Self {
+        Self {
+            spool,
+            connect,
+            trusted,
+            timeout,
+            hold,
+            link: None,
+            down: None,
+            batches: BTreeMap::new(),
+            next: 0,
+            queue: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            notices: VecDeque::new(),
+        }
+    }
+
+    /// Keeps a batch in the spool, then puts it on its way. `ours` says which
+    /// events may be signed again.
+    pub fn submit(&mut self, events: Vec<(Event, bool)>, now: Timestamp) -> Result<(), SpoolError> {
+        let entry = self.keep(events.iter().map(|(event, _)| event), now)?;
+        let events = events.into_iter().map(|(event, ours)| Waiting { event, ours, state: State::Sent }).collect();
+        self.enqueue(Batch { entry, events, frames: 0, reduced: false, leftover: false });
+        Ok(())
+    }
+
+    /// Only keeps a batch in the spool, for a later run to send.
+    pub fn keep<'a>(&self, events: impl Iterator<Item = &'a Event>, now: Timestamp) -> Result<Entry, SpoolError> {
+        let now_us = u64::try_from(now.as_microsecond()).unwrap_or(0);
+        self.spool.keep(now_us, events.map(Event::wire))
+    }
+
+    /// Sends what earlier runs have left, oldest first, as long as a node takes
+    /// it.
+    pub fn send_leftovers(&mut self, now: Timestamp) -> Result<(), SpoolError> {
+        for entry in self.spool.unlocked()? {
+            match self.leftover(entry, now) {
+                Ok(Some(batch)) => self.enqueue(batch),
+                Ok(None) => {}
+                Err(error) => self.notices.push_back(Notice::Trouble(error.to_string())),
+            }
+            self.advance();
+            if self.link.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn leftover(&mut self, entry: Entry, now: Timestamp) -> Result<Option<Batch>, io::Error> {
+        let mut lines = Lines::new(entry.reader()?);
+        let (mut events, mut reduced) = (Vec::new(), false);
+        while let Some(line) = lines.next()? {
+            match line.map(Event::from_wire) {
+                Ok(Ok(event)) if event.expires() > now => {
+                    events.push(Waiting { event, ours: false, state: State::Sent });
+                    continue;
+                }
+                Ok(Ok(event)) => self.notices.push_back(Notice::Expired(event.id().to_owned())),
+                Ok(Err(error)) => self.damaged(&entry, &error),
+                Err(fault) => self.damaged(&entry, &fault),
+            }
+            reduced = true;
+        }
+        let batch = Batch { entry, events, frames: 0, reduced, leftover: true };
+        if batch.events.is_empty() {
+            self.close(batch);
+            return Ok(None);
+        }
+        Ok(Some(batch))
+    }
+
+    fn damaged(&mut self, entry: &Entry, error: &dyn std::fmt::Display) {
+        let trouble = format!("{}: a damaged line was dropped: {error}", entry.path().display());
+        self.notices.push_back(Notice::Trouble(trouble));
+    }
+
+    fn enqueue(&mut self, mut batch: Batch) {
+        let mut frames = PutFrames::default();
+        for waiting in &batch.events {
+            frames.push(waiting.event.wire());
+        }
+        let deadline = Instant::now() + self.timeout;
+        let mut from = 0;
+        for frame in frames.finish() {
+            let range = from..from + frame.count;
+            from = range.end;
+            batch.frames += 1;
+            self.queue.push_back(Flight { batch: self.next, range, bytes: frame.bytes, deadline });
+        }
+        self.batches.insert(self.next, batch);
+        self.next += 1;
+    }
+
+    /// Is anything under way or waiting to be sent?
+    pub fn is_busy(&self) -> bool {
+        !self.queue.is_empty() || !self.in_flight.is_empty()
+    }
+
+    /// Sends what may be under way; waits for a reply only where too much is.
+    pub fn advance(&mut self) {
+        while !self.queue.is_empty() {
+            if self.in_flight.len() >= WINDOW {
+                self.wait();
+            } else if let Err(error) = self.send_one() {
+                self.fail(&error);
+            }
+        }
+    }
+
+    fn send_one(&mut self) -> Result<(), LinkError> {
+        let Some(deadline) = self.queue.front().map(|flight| flight.deadline) else { return Ok(()) };
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => self.dial(deadline)?,
+        };
+        let Some(mut flight) = self.queue.pop_front() else { return Ok(()) };
+        let sent = link.send(&flight.bytes, flight.deadline);
+        flight.bytes = Vec::new();
+        self.in_flight.push_back(flight);
+        sent?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    fn dial(&mut self, deadline: Instant) -> Result<Box<dyn Link>, LinkError> {
+        match &self.down {
+            Some((until, why)) if Instant::now() < *until => Err(LinkError::Unreachable(why.clone())),
+            _ => (self.connect)(deadline),
+        }
+    }
+
+    /// Waits for one reply and takes it in.
+    pub fn wait(&mut self) {
+        let Some(deadline) = self.in_flight.front().map(|flight| flight.deadline) else { return };
+        let reply = match self.link.as_mut() {
+            Some(link) => link.receive(deadline),
+            None => Err(LinkError::Broken("the node went away".to_owned())),
+        };
+        let taken = reply.and_then(|reply| {
+            let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
+            let outcome = self.take_in(&flight, reply);
+            self.land(flight.batch, flight.range, outcome.as_ref().err().map(ToString::to_string));
+            outcome
+        });
+        if let Err(error) = taken {
+            self.fail(&error);
+        }
+    }
+
+    /// What a frame's reply says of its events.
+    fn take_in(&mut self, flight: &Flight, reply: Reply) -> Result<(), LinkError> {
+        let Some(batch) = self.batches.get_mut(&flight.batch) else { return Ok(()) };
+        let (receipt, refused) = match reply {
+            Reply::Stored { receipt, refused } => (receipt, refused),
+            Reply::Error { reason, .. } => return Err(LinkError::Broken(format!("the node said: {reason}"))),
+            _ => return Err(LinkError::Broken("the node's reply is for another request".to_owned())),
+        };
+        for refused in refused {
+            let Some(waiting) = batch.refused(flight.range.clone(), &refused) else { continue };
+            if refused.code == Refused::CLOCK && waiting.ours {
+                waiting.state = State::Done;
+                let event = Box::new(waiting.event.clone());
+                self.notices.push_back(Notice::Clock { event, node_time: refused.node_time });
+            } else {
+                self.notices.push_back(Notice::Refused(refused));
+            }
+        }
+        let Some(receipt) = receipt else { return Ok(()) };
+        if !self.trusted.receipt(&receipt) {
+            return Err(LinkError::Broken("the receipt is not signed by a node of the fleet".to_owned()));
+        }
+        if batch.stored(flight.range.clone(), &receipt, self.hold) == 0 {
+            return Err(LinkError::Broken("the receipt is for other events".to_owned()));
+        }
+        let held = batch.events[flight.range.clone()].iter().filter(|waiting| waiting.state == State::Held);
+        let awaits: Vec<_> = held.filter_map(|waiting| Awaited::of(&waiting.event)).collect();
+        self.notices.push_back(Notice::Stored(receipt));
+        if !awaits.is_empty() {
+            self.notices.push_back(Notice::Awaits(awaits, flight.deadline));
+        }
+        Ok(())
+    }
+
+    /// A frame is through, however it went; perhaps its batch is too.
+    fn land(&mut self, number: u64, range: Range<usize>, why: Option<String>) {
+        let Some(batch) = self.batches.get_mut(&number) else { return };
+        let unheard = batch.unheard(range);
+        if unheard > 0 {
+            let why = why.unwrap_or_else(|| "the node's receipt does not name them".to_owned());
+            self.notices.push_back(Notice::Kept(unheard, why));
+        }
+        batch.frames -= 1;
+        if batch.frames > 0 {
+            return;
+        }
+        batch.shrink();
+        if !batch.holds()
+            && let Some(batch) = self.batches.remove(&number)
+        {
+            self.close(batch);
+        }
+    }
+
+    /// The link is gone: what was under way stays in the spool.
+    fn fail(&mut self, error: &LinkError) {
+        self.link = None;
+        let why = error.to_string();
+        let pause = if matches!(error, LinkError::TimedOut) { REDIAL_SILENT } else { REDIAL };
+        if self.down.as_ref().is_none_or(|(until, _)| *until < Instant::now()) {
+            self.down = Some((Instant::now() + pause, why.clone()));
+        }
+        let lost: Vec<_> = self.in_flight.drain(..).chain(self.queue.drain(..)).collect();
+        for flight in lost {
+            self.land(flight.batch, flight.range, Some(why.clone()));
+        }
+    }
+
+    fn close(&mut self, batch: Batch) {
+        if let Err(error) = batch.close(&self.spool) {
+            self.notices.push_back(Notice::Trouble(error.to_string()));
+        }
+    }
+
+    /// A held request has its answer: it leaves the spool with its batch.
+    pub fn answered(&mut self, id: &str) {
+        let mut over = Vec::new();
+        for (number, batch) in &mut self.batches {
+            batch.answered(id);
+            if batch.frames == 0 && !batch.holds() {
+                over.push(*number);
+            }
+        }
+        for number in over {
+            if let Some(batch) = self.batches.remove(&number) {
+                self.close(batch);
+            }
+        }
+    }
+
+    /// What there is to say.
+    pub fn notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Leaves in the spool what is not over. Returns how many requests have no
+    /// answer yet.
+    pub fn finish(&mut self) -> usize {
+        while self.is_busy() {
+            self.advance();
+            self.wait();
+        }
+        let mut unanswered = 0;
+        for (_, batch) in std::mem::take(&mut self.batches) {
+            unanswered += batch.events.iter().filter(|waiting| waiting.state == State::Held).count();
+            self.close(batch);
+        }
+        unanswered
+    }
+}

@@ -1,3 +1,0 @@
-//! `cooee-pub`.
-
-fn main() {}

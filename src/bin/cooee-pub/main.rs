@@ -1,0 +1,86 @@
+//! `cooee-pub`: hands events over to a node, and waits for answers.
+
+mod chunk;
+mod node;
+mod pipeline;
+mod report;
+mod run;
+
+use clap::{Parser, ValueEnum};
+use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool, duration};
+use jiff::SignedDuration;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Hand over events or plain lines to a node, print its receipts, and wait for answers
+#[derive(Parser)]
+struct Pub {
+    /// Wrap each line of stdin as an event about this UCXL address
+    address: Option<String>,
+    /// Type of the wrapped lines [default: note]
+    #[arg(long = "type", value_name = "NAME", requires = "address")]
+    kind: Option<String>,
+    /// The lines are JSON values, not text
+    #[arg(long, requires = "address")]
+    json: bool,
+    /// How long an event counts that does not say it
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    expires: SignedDuration,
+    /// Speak as the agent of this host with this tiny id
+    #[arg(long, value_name = "TINY_ID")]
+    agent: Option<String>,
+    /// When to be content
+    #[arg(long, value_name = "LEVEL", default_value = "stored")]
+    wait: Level,
+    /// Give up after this; the events are kept [default: 10s, with --wait answered 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<SignedDuration>,
+    /// Only send what earlier runs have kept; reads no stdin
+    #[arg(long, conflicts_with_all = ["address", "wait", "agent", "expires", "strict"])]
+    flush: bool,
+    /// Stop at the first line that is not taken
+    #[arg(long)]
+    strict: bool,
+    /// Folder of the keys, the fleet file and the spool
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// When the command is content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// On this host's disk, for a later run to send
+    Spooled,
+    /// On a node's disk, and signed for
+    Stored,
+    /// And every request has its leader's answer
+    Answered,
+}
+
+impl HasCommon for Pub {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Tool for Pub {
+    const SCHEMA: &'static str = include_str!("schema.json");
+    const MANUAL: &'static str = include_str!("../../../man/cooee-pub.md");
+    const EXAMPLES: &'static str = "\
+$ uptime | cooee-pub ucxl://any:ops@COOEE:load
+{\"type\":\"receipt\",\"v\":1,\"level\":\"stored\",\"ids\":[\"0192e4a1-…\"],\"node\":\"did:key:z6Mk…\",…}
+$ hwprobe --agents | agentid-hash | age-enrol | cooee-pub --wait answered
+{\"type\":\"receipt\",\"v\":1,\"level\":\"stored\",…}
+{\"data\":{\"tiny_id\":\"Q7S3MEF0KD\",\"token\":\"5R1G6\",…},…,\"type\":\"cooee.enrolled.v1\"}";
+
+    fn run(self, io: &mut Io) -> Result<Exit, Failure> {
+        let folder = Folder::find(self.dir.as_deref())?;
+        run::run(io, &folder, &self)
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main::<Pub>("cooee-pub")
+}

@@ -1,0 +1,117 @@
+//! What is printed and said, and the exit code that comes of it.
+
+use cooee::cli::{Exit, Failure, Io};
+use cooee::handover::{Answer, Outcome};
+use serde::Serialize;
+
+/// Collects outcomes. A reader of stdout that goes away does not stop the
+/// hand-over; it only silences the rest.
+pub struct Report {
+    pub exit: Exit,
+    closed: bool,
+    failure: Option<Failure>,
+    kept: usize,
+    why: Option<String>,
+}
+
+impl Report {
+    pub fn new() -> Self {
+        Self { exit: Exit::Done, closed: false, failure: None, kept: 0, why: None }
+    }
+
+    /// A line of stdout.
+    pub fn line(&mut self, io: &mut Io, line: &[u8]) {
+        if !self.closed {
+            let written = io.out.line(line);
+            self.written(written);
+        }
+    }
+
+    /// A record of stdout.
+    pub fn record(&mut self, io: &mut Io, record: &impl Serialize) {
+        let line = serde_json::to_vec(record).expect("records have string keys only");
+        self.line(io, &line);
+    }
+
+    /// Lets readers see what was printed.
+    pub fn flush(&mut self, io: &mut Io) {
+        if !self.closed {
+            let written = io.out.flush();
+            self.written(written);
+        }
+    }
+
+    fn written(&mut self, written: Result<(), Failure>) {
+        if let Err(failure) = written {
+            self.closed = true;
+            if failure.exit() != Exit::Done {
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    /// Makes the exit code at least as bad.
+    pub fn worsen(&mut self, exit: Exit) {
+        self.exit = self.exit.worst(exit);
+    }
+
+    /// So many events stay in the spool. The first time it is said at once,
+    /// the rest at the end.
+    pub fn kept(&mut self, io: &Io, count: usize, why: String) {
+        self.worsen(Exit::Temporary);
+        if self.why.as_ref() == Some(&why) {
+            self.kept += count;
+            return;
+        }
+        self.say_kept(io);
+        io.warn(&format!("{why}; {} kept in the spool", events(count)));
+        if self.why.is_none() {
+            io.hint("cooee-pub --flush, or the next run, sends what is kept");
+        }
+        self.why = Some(why);
+    }
+
+    fn say_kept(&mut self, io: &Io) {
+        if self.kept > 0 {
+            io.warn(&format!("{} more kept in the spool", events(self.kept)));
+            self.kept = 0;
+        }
+    }
+
+    /// What came of waiting for an answer. Returns the id of a request that is
+    /// answered.
+    pub fn answer(&mut self, io: &mut Io, outcome: Outcome) -> Option<String> {
+        match outcome {
+            Outcome::Answered(request, event, answer) => {
+                self.line(io, event.wire());
+                if let Answer::Refused { security } = answer {
+                    self.worsen(if security { Exit::Security } else { Exit::No });
+                }
+                Some(request.id)
+            }
+            Outcome::Ignored(why) => {
+                io.warn(&why);
+                None
+            }
+            Outcome::TimedOut(request) => {
+                self.worsen(Exit::Temporary);
+                io.warn(&format!("no answer in time to {} {}; it is kept in the spool", request.kind, request.id));
+                None
+            }
+        }
+    }
+
+    /// The exit code, or why stdout failed.
+    pub fn finish(mut self, io: &mut Io) -> Result<Exit, Failure> {
+        self.say_kept(io);
+        self.flush(io);
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.exit),
+        }
+    }
+}
+
+fn events(count: usize) -> String {
+    if count == 1 { "1 event is".to_owned() } else { format!("{count} events are") }
+}

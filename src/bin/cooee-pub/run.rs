@@ -1,0 +1,286 @@
+//! The run: input, spool, node, receipts, answers.
+
+use super::chunk::{Outcome, Reader, SEQUENCE, What, allot};
+use super::node::Nodes;
+use super::pipeline::{Message, Pipeline};
+use super::report::Report;
+use super::{Level, Pub};
+use cooee::cli::{Exit, Failure, Folder, Io, Reject};
+use cooee::event::{Event, rfc3339};
+use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
+use cooee::jsonl::Scanner;
+use cooee::key::{Key, sequence};
+use cooee::spool::{Spool, SpoolError};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// A spool file takes no further chunk once its events have so many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+/// More lines than this at once are worth threads.
+const INLINE_LINES: usize = 32;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT_ANSWERED: Duration = Duration::from_secs(60);
+
+/// `--wait spooled`: what is kept on this host.
+#[derive(Serialize)]
+struct Spooled<'a> {
+    r#type: &'static str,
+    v: u32,
+    ids: Vec<&'a str>,
+    time: String,
+}
+
+struct Run {
+    sender: Sender,
+    preparer: Arc<Preparer>,
+    sequence: PathBuf,
+    level: Level,
+    strict: bool,
+    report: Report,
+    lines: u64,
+    /// Requests go here, to be waited for.
+    answers: Option<mpsc::Sender<(Vec<Awaited>, Instant)>>,
+    /// Requests whose answers have not come.
+    open: usize,
+    batch: Vec<(Event, bool)>,
+    batch_bytes: usize,
+    /// The line that ended the run, with `--strict`.
+    stopped: Option<Failure>,
+}
+
+pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failure> {
+    let wrap = wrap(arguments)?;
+    check_agent(arguments.agent.as_deref())?;
+    let (key, unsigned) = load_key(folder)?;
+    let nodes = Nodes::of(folder, key.as_ref())?;
+    if arguments.wait == Level::Answered && !nodes.trusted.has_leader() {
+        return Err(Failure::could_not_run("only a leader's answer counts, and there is no fleet file that names one")
+            .hint("join a fleet with cooee-key join, or use --wait stored"));
+    }
+    let spool = Spool::open(&folder.file("spool")).map_err(spool_failure)?;
+    let default = if arguments.wait == Level::Answered { TIMEOUT_ANSWERED } else { TIMEOUT };
+    let timeout = arguments.timeout.map_or(default, SignedDuration::unsigned_abs);
+    let hold = arguments.wait == Level::Answered;
+    let mut run = Run {
+        sender: Sender::new(spool, nodes.connect(), nodes.trusted.clone(), timeout, hold),
+        preparer: Arc::new(Preparer {
+            author: key.map(|key| Author { key, agent: arguments.agent.clone() }),
+            wrap,
+            expires_after: arguments.expires,
+        }),
+        sequence: folder.file(SEQUENCE),
+        level: arguments.wait,
+        strict: arguments.strict,
+        report: Report::new(),
+        lines: 0,
+        answers: None,
+        open: 0,
+        batch: Vec::new(),
+        batch_bytes: 0,
+        stopped: None,
+    };
+    if arguments.flush {
+        run.leftovers(io)?;
+        return run.finish(io);
+    }
+    let reader = Reader::new(io.stdin()?, folder, unsigned, run.preparer.wrap.is_some());
+    if arguments.wait != Level::Spooled {
+        run.leftovers(io)?;
+    }
+    run.read(io, reader, &nodes)?;
+    if run.lines == 0 {
+        return Err(Failure::could_not_run("no input").hint("the command before it in the pipe may have failed"));
+    }
+    run.finish(io)
+}
+
+impl Run {
+    /// A few lines are handled where they are read, without a thread; many, or
+    /// a wait for answers, get the pipeline.
+    fn read(&mut self, io: &mut Io, mut reader: Reader, nodes: &Nodes) -> Result<(), Failure> {
+        let mut scanner = Scanner::default();
+        while self.level != Level::Answered {
+            let Some(chunk) = reader.next()? else { return Ok(()) };
+            let many = chunk.len() > INLINE_LINES;
+            let outcomes = chunk.prepare(&self.preparer, &self.sequence, &mut scanner);
+            self.take(io, outcomes)?;
+            self.submit()?;
+            if self.stopped.is_some() {
+                return Ok(());
+            }
+            if many {
+                break;
+            }
+            self.drain(io)?;
+        }
+        let mut pipeline = Pipeline::start(reader, &self.preparer, &self.sequence);
+        if self.level == Level::Answered {
+            self.answers = Some(pipeline.wait_for_answers(nodes.connect(), nodes.trusted.clone()));
+        }
+        self.follow(io, &mut pipeline)
+    }
+
+    /// Takes what the pipeline has, as it comes.
+    fn follow(&mut self, io: &mut Io, pipeline: &mut Pipeline) -> Result<(), Failure> {
+        let mut reading = true;
+        while reading || self.open > 0 {
+            let busy = self.sender.is_busy() || !self.batch.is_empty();
+            if !busy {
+                self.report.flush(io);
+            }
+            match pipeline.next(!busy) {
+                Some(Message::Lines(outcomes)) if self.stopped.is_none() => {
+                    self.take(io, outcomes)?;
+                    if self.batch_bytes >= BATCH_BYTES {
+                        self.submit()?;
+                    }
+                }
+                Some(Message::Lines(_)) => {}
+                Some(Message::End(result)) => {
+                    reading = false;
+                    if let Err(failure) = result {
+                        self.stopped = Some(failure);
+                    }
+                }
+                Some(Message::Answer(outcome)) => self.answered(io, outcome),
+                None if !self.batch.is_empty() => self.submit()?,
+                None => self.sender.wait(),
+            }
+            if self.stopped.is_some() {
+                reading = false;
+            }
+            if !reading {
+                self.submit()?;
+                self.drain(io)?;
+                // No more requests: the wait for answers may be a long one.
+                self.answers = None;
+            }
+            self.notices(io)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, io: &mut Io, outcome: cooee::handover::Outcome) {
+        self.open -= usize::from(!matches!(outcome, cooee::handover::Outcome::Ignored(_)));
+        if let Some(id) = self.report.answer(io, outcome) {
+            self.sender.answered(&id);
+        }
+    }
+
+    /// Collects a chunk's events, prints its records, reports its faults.
+    fn take(&mut self, io: &mut Io, outcomes: Vec<Outcome>) -> Result<(), Failure> {
+        for outcome in outcomes {
+            self.lines += 1;
+            match outcome.what {
+                What::Event(event, ours) => {
+                    self.batch_bytes += event.wire().len();
+                    self.batch.push((event, ours));
+                }
+                What::Passed(line) => self.report.line(io, &line),
+                What::Rejected { message, security } => {
+                    self.report.worsen(if security { Exit::Security } else { Exit::Rejected });
+                    if let Err(failure) = io.reject(outcome.number, &Reject::new(message), self.strict) {
+                        self.stopped = Some(failure);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what is collected into the spool, and on its way.
+    fn submit(&mut self) -> Result<(), Failure> {
+        let events = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let now = Timestamp::now();
+        if self.level == Level::Spooled {
+            // Its lock goes with it, so that any later run may send it.
+            drop(self.sender.keep(events.iter().map(|(event, _)| event), now).map_err(spool_failure)?);
+            self.spooled = Some(events);
+            return Ok(());
+        }
+        self.sender.submit(events, now).map_err(spool_failure)?;
+        self.sender.advance();
+        Ok(())
+    }
+
+    /// Until nothing is under way.
+    fn drain(&mut self, io: &mut Io) -> Result<(), Failure> {
+        self.notices(io)?;
+        while self.sender.is_busy() {
+            self.sender.wait();
+            self.sender.advance();
+            self.notices(io)?;
+        }
+        self.report.flush(io);
+        Ok(())
+    }
+
+    fn notices(&mut self, io: &mut Io) -> Result<(), Failure> {
+        while let Some(notice) = self.sender.notice() {
+            match notice {
+                Notice::Stored(receipt) => self.report.record(io, &receipt),
+                Notice::Awaits(requests, deadline) => {
+                    if let Some(answers) = &self.answers {
+                        self.open += requests.len();
+                        answers.send((requests, deadline)).expect("it lives while we hold its sender");
+                    }
+                }
+                Notice::Refused(refused) => {
+                    let kept = refused.is_temporary();
+                    self.report.worsen(match (kept, refused.is_security()) {
+                        (true, _) => Exit::Temporary,
+                        (false, true) => Exit::Security,
+                        (false, false) => Exit::No,
+                    });
+                    let end = if kept { "; it is kept in the spool" } else { "" };
+                    io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
+                }
+                Notice::Clock { event, node_time } => self.again(&event, node_time)?,
+                Notice::Kept(count, why) => self.report.kept(io, count, why),
+                Notice::Expired(id) => io.warn(&format!("event {id} expired in the spool and was dropped")),
+                Notice::Trouble(trouble) => io.warn(&trouble),
+            }
+        }
+        Ok(())
+    }
+
+    /// An event of ours ran ahead of the node's clock: we start again from
+    /// there, so that a host whose clock was once in 2100 is not locked out.
+    fn again(&mut self, event: &Event, node_time: Timestamp) -> Result<(), Failure> {
+        let failed = |error| Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()));
+        let now_us = u64::try_from(node_time.as_microsecond()).unwrap_or(0);
+        sequence::reset(&self.sequence, now_us).map_err(failed)?;
+        let number = allot(&self.sequence, 1).map_err(failed)?.start;
+        let signed = self.preparer.sign_again(event, Timestamp::now(), number).map_err(Failure::could_not_run)?;
+        self.batch.push((signed, false));
+        self.submit()
+    }
+
+    fn leftovers(&mut self, io: &mut Io) -> Result<(), Failure> {
+        self.sender.send_leftovers(Timestamp::now()).map_err(spool_failure)?;
+        self.drain(io)
+    }
+
+    fn finish(mut self, io: &mut Io) -> Result<Exit, Failure> {
+        self.sender.finish();
+        self.notices(io)?;
+        let exit = self.report.finish(io)?;
+        match self.stopped {
+            Some(failure) if exit.worst(failure.exit()) == failure.exit() => Err(failure),
+            Some(failure) => {
+                io.warn(failure.message());
+                Ok(exit)
+            }
+            None => Ok(exit),
+        }
+    }
+}
