@@ -1,5 +1,6 @@
 //! Every command as users run it: one module per command or behaviour.
 mod cooee_key;
+mod cooee_pub;
 mod enrol;
 mod manual;
 mod node;

@@ -28,7 +28,12 @@ pub enum Notice {
     /// These requests are stored, and wait for their answers until then.
     Awaits(Vec<Awaited>, Instant),
     /// The node refused an event; it stays in the spool if that may change.
-    Refused(Refused),
+    Refused {
+        /// Which, and why.
+        refused: Refused,
+        /// An earlier run's event.
+        leftover: bool,
+    },
     /// An event of ours runs ahead of the node's clock: to be signed again.
     Clock {
         /// As it was refused; no longer in the spool.
@@ -36,8 +41,15 @@ pub enum Notice {
         /// The node's clock.
         node_time: Timestamp,
     },
-    /// So many events stay in the spool, and why.
-    Kept(usize, String),
+    /// Events stay in the spool.
+    Kept {
+        /// How many.
+        count: usize,
+        /// Why.
+        why: String,
+        /// They are an earlier run's.
+        leftover: bool,
+    },
     /// An event of an earlier run had expired and was dropped: its id.
     Expired(String),
     /// Something about the spool that loses nothing.
@@ -45,7 +57,7 @@ pub enum Notice {
 }
 
 /// How a node is found and connected to.
-pub type Connect = Box<dyn FnMut(Instant) -> Result<Box<dyn Link>, LinkError>>;
+pub type Connect = Box<dyn FnMut(Instant) -> Result<Box<dyn Link>, LinkError> + Send>;
 
 /// A frame that waits to be sent, or for its reply.
 struct Flight {
@@ -119,7 +131,7 @@ impl Sender {
                 Err(error) => self.notices.push_back(Notice::Trouble(error.to_string())),
             }
             self.advance();
-            if self.link.is_none() {
+            if self.link.is_none() && self.down.is_some() {
                 break;
             }
         }
@@ -242,7 +254,7 @@ impl Sender {
                 let event = Box::new(waiting.event.clone());
                 self.notices.push_back(Notice::Clock { event, node_time: refused.node_time });
             } else {
-                self.notices.push_back(Notice::Refused(refused));
+                self.notices.push_back(Notice::Refused { refused, leftover: batch.leftover });
             }
         }
         let Some(receipt) = receipt else { return Ok(()) };
@@ -267,7 +279,7 @@ impl Sender {
         let unheard = batch.unheard(range);
         if unheard > 0 {
             let why = why.unwrap_or_else(|| "the node's receipt does not name them".to_owned());
-            self.notices.push_back(Notice::Kept(unheard, why));
+            self.notices.push_back(Notice::Kept { count: unheard, why, leftover: batch.leftover });
         }
         batch.frames -= 1;
         if batch.frames > 0 {

@@ -37,9 +37,14 @@ pub struct Outcome {
 }
 
 pub enum What {
-    Event(Event, bool),
+    /// Signed here, or as it came.
+    Ours(Event),
+    Signed(Event),
     Passed(Vec<u8>),
-    Rejected { message: String, security: bool },
+    Rejected {
+        message: String,
+        security: bool,
+    },
 }
 
 /// Reads stdin chunk by chunk.
@@ -103,7 +108,10 @@ impl Chunk {
     /// Signs and checks; in the lines' order.
     pub fn prepare(mut self, preparer: &Preparer, sequence: &Path, scanner: &mut Scanner) -> Vec<Outcome> {
         let lines = std::mem::take(&mut self.lines);
-        lines.into_iter().map(|line| Outcome { number: line.number, what: self.one(line, preparer, sequence, scanner) }).collect()
+        lines
+            .into_iter()
+            .map(|line| Outcome { number: line.number, what: self.one(line, preparer, sequence, scanner) })
+            .collect()
     }
 
     fn one(&mut self, line: Line, preparer: &Preparer, file: &Path, scanner: &mut Scanner) -> What {
@@ -119,8 +127,8 @@ impl Chunk {
             None => allot(file, 1).map(|range| range.start),
         };
         match preparer.prepare(text, scanner, Timestamp::now(), &mut sequence) {
-            Ok(Prepared::Ours(event)) => What::Event(event, true),
-            Ok(Prepared::Signed(event)) => What::Event(event, false),
+            Ok(Prepared::Ours(event)) => What::Ours(event),
+            Ok(Prepared::Signed(event)) => What::Signed(event),
             Ok(Prepared::Passed) => What::Passed(text.to_vec()),
             Err(error) => What::Rejected { message: error.to_string(), security: error.is_security() },
         }

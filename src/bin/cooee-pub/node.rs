@@ -20,14 +20,13 @@ impl Nodes {
     pub fn of(folder: &Folder, key: Option<&Key>) -> Result<Self, Failure> {
         let fleet = folder.fleet()?;
         let mut trusted = fleet.as_ref().map(Trusted::of_fleet).unwrap_or_default();
-        match key {
-            Some(key) => trusted.add_node(key.did()),
+        if let Some(key) = key {
+            trusted.add_node(key.did());
+        } else {
             // Members of the group may use the socket without the key.
-            None => {
-                let listen = read_bounded(&folder.file("listen"), LISTEN_LIMIT_BYTES)?.unwrap_or_default();
-                for address in String::from_utf8_lossy(&listen).lines() {
-                    trusted.add_address(address);
-                }
+            let listen = read_bounded(&folder.file("listen"), LISTEN_LIMIT_BYTES)?.unwrap_or_default();
+            for address in String::from_utf8_lossy(&listen).lines() {
+                trusted.add_address(address);
             }
         }
         let named = fleet.is_some_and(|fleet| !fleet.nodes.is_empty());

@@ -6,7 +6,7 @@ use cooee::cli::Failure;
 use cooee::handover::{self, Awaited, Connect, Preparer, Trusted, Waiter};
 use cooee::jsonl::Scanner;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,14 +47,14 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Starts the threads.
-    pub fn start(mut reader: Reader, preparer: &Arc<Preparer>, sequence: &PathBuf) -> Self {
+    pub fn start(mut reader: Reader, preparer: &Arc<Preparer>, sequence: &Path) -> Self {
         let (sender, raw) = sync_channel(CHUNKS);
         let (chunks, queue) = sync_channel::<(u64, Chunk)>(CHUNKS);
         let queue = Arc::new(Mutex::new(queue));
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(SIGNERS);
         for _ in 0..threads {
             let (queue, preparer, sender) = (Arc::clone(&queue), Arc::clone(preparer), sender.clone());
-            let sequence = sequence.clone();
+            let sequence = sequence.to_path_buf();
             std::thread::spawn(move || {
                 let mut scanner = Scanner::default();
                 loop {
@@ -72,8 +72,11 @@ impl Pipeline {
             let mut index = 0;
             let result = loop {
                 match reader.next() {
-                    Ok(Some(chunk)) if chunks.send((index, chunk)).is_ok() => index += 1,
-                    Ok(_) => break Ok(()),
+                    Ok(Some(chunk)) => match chunks.send((index, chunk)) {
+                        Ok(()) => index += 1,
+                        Err(_) => break Ok(()),
+                    },
+                    Ok(None) => break Ok(()),
                     Err(failure) => break Err(failure),
                 }
             };

@@ -1,5 +1,6 @@
 //! What is printed and said, and the exit code that comes of it.
 
+use cooee::attach::Refused;
 use cooee::cli::{Exit, Failure, Io};
 use cooee::handover::{Answer, Outcome};
 use serde::Serialize;
@@ -73,9 +74,23 @@ impl Report {
 
     fn say_kept(&mut self, io: &Io) {
         if self.kept > 0 {
-            io.warn(&format!("{} more kept in the spool", events(self.kept)));
+            io.warn(&format!("{} kept in the spool since then", events(self.kept)));
             self.kept = 0;
         }
+    }
+
+    /// An event was refused. `counts`: it decides how the command ends.
+    pub fn refused(&mut self, io: &Io, refused: &Refused, counts: bool) {
+        let kept = refused.is_temporary();
+        if counts {
+            self.worsen(match (kept, refused.is_security()) {
+                (true, _) => Exit::Temporary,
+                (false, true) => Exit::Security,
+                (false, false) => Exit::No,
+            });
+        }
+        let end = if kept { "; it is kept in the spool" } else { "" };
+        io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
     }
 
     /// What came of waiting for an answer. Returns the id of a request that is

@@ -5,13 +5,14 @@ use super::node::Nodes;
 use super::pipeline::{Message, Pipeline};
 use super::report::Report;
 use super::{Level, Pub};
+use cooee::agentid::TinyId;
 use cooee::cli::{Exit, Failure, Folder, Io, Reject};
 use cooee::event::{Event, rfc3339};
 use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
 use cooee::jsonl::Scanner;
 use cooee::key::{Key, sequence};
 use cooee::spool::{Spool, SpoolError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// More lines than this at once are worth threads.
 const INLINE_LINES: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(10);
-const TIMEOUT_ANSWERED: Duration = Duration::from_secs(60);
+const TIMEOUT_ANSWERED: Duration = Duration::from_mins(1);
 
 /// `--wait spooled`: what is kept on this host.
 #[derive(Serialize)]
@@ -40,6 +41,7 @@ struct Run {
     sequence: PathBuf,
     level: Level,
     strict: bool,
+    flush: bool,
     report: Report,
     lines: u64,
     /// Requests go here, to be waited for.
@@ -54,7 +56,7 @@ struct Run {
 
 pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failure> {
     let wrap = wrap(arguments)?;
-    check_agent(arguments.agent.as_deref())?;
+    let agent = agent(arguments.agent.as_deref())?;
     let (key, unsigned) = load_key(folder)?;
     let nodes = Nodes::of(folder, key.as_ref())?;
     if arguments.wait == Level::Answered && !nodes.trusted.has_leader() {
@@ -68,13 +70,14 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
     let mut run = Run {
         sender: Sender::new(spool, nodes.connect(), nodes.trusted.clone(), timeout, hold),
         preparer: Arc::new(Preparer {
-            author: key.map(|key| Author { key, agent: arguments.agent.clone() }),
+            author: key.map(|key| Author { key, agent }),
             wrap,
             expires_after: arguments.expires,
         }),
         sequence: folder.file(SEQUENCE),
         level: arguments.wait,
         strict: arguments.strict,
+        flush: arguments.flush,
         report: Report::new(),
         lines: 0,
         answers: None,
@@ -92,7 +95,7 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
         run.leftovers(io)?;
     }
     run.read(io, reader, &nodes)?;
-    if run.lines == 0 {
+    if run.lines == 0 && run.stopped.is_none() {
         return Err(Failure::could_not_run("no input").hint("the command before it in the pipe may have failed"));
     }
     run.finish(io)
@@ -107,8 +110,8 @@ impl Run {
             let Some(chunk) = reader.next()? else { return Ok(()) };
             let many = chunk.len() > INLINE_LINES;
             let outcomes = chunk.prepare(&self.preparer, &self.sequence, &mut scanner);
-            self.take(io, outcomes)?;
-            self.submit()?;
+            self.take(io, outcomes);
+            self.submit(io)?;
             if self.stopped.is_some() {
                 return Ok(());
             }
@@ -134,9 +137,9 @@ impl Run {
             }
             match pipeline.next(!busy) {
                 Some(Message::Lines(outcomes)) if self.stopped.is_none() => {
-                    self.take(io, outcomes)?;
+                    self.take(io, outcomes);
                     if self.batch_bytes >= BATCH_BYTES {
-                        self.submit()?;
+                        self.submit(io)?;
                     }
                 }
                 Some(Message::Lines(_)) => {}
@@ -147,14 +150,14 @@ impl Run {
                     }
                 }
                 Some(Message::Answer(outcome)) => self.answered(io, outcome),
-                None if !self.batch.is_empty() => self.submit()?,
+                None if !self.batch.is_empty() => self.submit(io)?,
                 None => self.sender.wait(),
             }
             if self.stopped.is_some() {
                 reading = false;
             }
             if !reading {
-                self.submit()?;
+                self.submit(io)?;
                 self.drain(io)?;
                 // No more requests: the wait for answers may be a long one.
                 self.answers = None;
@@ -172,14 +175,12 @@ impl Run {
     }
 
     /// Collects a chunk's events, prints its records, reports its faults.
-    fn take(&mut self, io: &mut Io, outcomes: Vec<Outcome>) -> Result<(), Failure> {
+    fn take(&mut self, io: &mut Io, outcomes: Vec<Outcome>) {
         for outcome in outcomes {
             self.lines += 1;
             match outcome.what {
-                What::Event(event, ours) => {
-                    self.batch_bytes += event.wire().len();
-                    self.batch.push((event, ours));
-                }
+                What::Ours(event) => self.collect(event, true),
+                What::Signed(event) => self.collect(event, false),
                 What::Passed(line) => self.report.line(io, &line),
                 What::Rejected { message, security } => {
                     self.report.worsen(if security { Exit::Security } else { Exit::Rejected });
@@ -190,11 +191,15 @@ impl Run {
                 }
             }
         }
-        Ok(())
+    }
+
+    fn collect(&mut self, event: Event, ours: bool) {
+        self.batch_bytes += event.wire().len();
+        self.batch.push((event, ours));
     }
 
     /// Puts what is collected into the spool, and on its way.
-    fn submit(&mut self) -> Result<(), Failure> {
+    fn submit(&mut self, io: &mut Io) -> Result<(), Failure> {
         let events = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         if events.is_empty() {
@@ -204,7 +209,9 @@ impl Run {
         if self.level == Level::Spooled {
             // Its lock goes with it, so that any later run may send it.
             drop(self.sender.keep(events.iter().map(|(event, _)| event), now).map_err(spool_failure)?);
-            self.spooled = Some(events);
+            let ids = events.iter().map(|(event, _)| event.id()).collect();
+            self.report.record(io, &Spooled { r#type: "spooled", v: 1, ids, time: rfc3339(now) });
+            self.report.flush(io);
             return Ok(());
         }
         self.sender.submit(events, now).map_err(spool_failure)?;
@@ -234,18 +241,12 @@ impl Run {
                         answers.send((requests, deadline)).expect("it lives while we hold its sender");
                     }
                 }
-                Notice::Refused(refused) => {
-                    let kept = refused.is_temporary();
-                    self.report.worsen(match (kept, refused.is_security()) {
-                        (true, _) => Exit::Temporary,
-                        (false, true) => Exit::Security,
-                        (false, false) => Exit::No,
-                    });
-                    let end = if kept { "; it is kept in the spool" } else { "" };
-                    io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
-                }
-                Notice::Clock { event, node_time } => self.again(&event, node_time)?,
-                Notice::Kept(count, why) => self.report.kept(io, count, why),
+                // What earlier runs have left decides how this one ends only if
+                // it is what this one is for.
+                Notice::Refused { refused, leftover } => self.report.refused(io, &refused, !leftover || self.flush),
+                Notice::Clock { event, node_time } => self.again(io, &event, node_time)?,
+                Notice::Kept { leftover: true, .. } if !self.flush => {}
+                Notice::Kept { count, why, .. } => self.report.kept(io, count, why),
                 Notice::Expired(id) => io.warn(&format!("event {id} expired in the spool and was dropped")),
                 Notice::Trouble(trouble) => io.warn(&trouble),
             }
@@ -255,14 +256,14 @@ impl Run {
 
     /// An event of ours ran ahead of the node's clock: we start again from
     /// there, so that a host whose clock was once in 2100 is not locked out.
-    fn again(&mut self, event: &Event, node_time: Timestamp) -> Result<(), Failure> {
+    fn again(&mut self, io: &mut Io, event: &Event, node_time: Timestamp) -> Result<(), Failure> {
         let failed = |error| Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()));
         let now_us = u64::try_from(node_time.as_microsecond()).unwrap_or(0);
         sequence::reset(&self.sequence, now_us).map_err(failed)?;
         let number = allot(&self.sequence, 1).map_err(failed)?.start;
         let signed = self.preparer.sign_again(event, Timestamp::now(), number).map_err(Failure::could_not_run)?;
-        self.batch.push((signed, false));
-        self.submit()
+        self.collect(signed, false);
+        self.submit(io)
     }
 
     fn leftovers(&mut self, io: &mut Io) -> Result<(), Failure> {
@@ -283,4 +284,35 @@ impl Run {
             None => Ok(exit),
         }
     }
+}
+
+/// How plain lines become events; none where there is no ADDRESS.
+fn wrap(arguments: &Pub) -> Result<Option<Wrap>, Failure> {
+    let Some(address) = &arguments.address else { return Ok(None) };
+    let subject = address.parse().map_err(|error| Failure::could_not_run(format_args!("address: {error}")))?;
+    let kind = arguments.kind.clone().unwrap_or_else(|| "note".to_owned());
+    if kind.is_empty() || kind.len() > 100 || !kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
+        return Err(Failure::could_not_run("--type takes letters, digits and . _ -, at most 100"));
+    }
+    Ok(Some(Wrap { subject, kind, json: arguments.json }))
+}
+
+/// The tiny id in its one spelling.
+fn agent(text: Option<&str>) -> Result<Option<String>, Failure> {
+    let read = |text: &str| text.parse::<TinyId>().map(|id| id.to_string());
+    text.map(read).transpose().map_err(|error| Failure::could_not_run(format_args!("--agent: {error}")))
+}
+
+/// The host's key, or why there is none: only a line that needs it makes that
+/// a failure. A key that others can read is one at once.
+fn load_key(folder: &Folder) -> Result<(Option<Key>, Option<Failure>), Failure> {
+    match folder.key("host.key") {
+        Ok(key) => Ok((Some(key), None)),
+        Err(failure) if failure.exit() == Exit::Security => Err(failure),
+        Err(failure) => Ok((None, Some(failure))),
+    }
+}
+
+fn spool_failure(error: SpoolError) -> Failure {
+    Failure::could_not_run(error).hint("nothing of this batch is kept or sent")
 }
