@@ -4,4 +4,6 @@ mod cooee_pub;
 mod enrol;
 mod manual;
 mod node;
+mod requests;
+mod seal;
 mod shell;

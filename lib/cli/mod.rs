@@ -8,6 +8,7 @@ mod exit;
 mod folder;
 mod load;
 mod manual;
+mod parallel;
 mod stream;
 mod text;
 
@@ -15,6 +16,7 @@ pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
 pub use load::{read_bounded, read_identities, write_whole};
+pub use parallel::Halt;
 pub use stream::{Input, Output, Reject, Tally};
 pub use text::escape;
 
