@@ -143,10 +143,15 @@ fn start<T: Tool + HasCommon>(name: &'static str) -> Exit {
 
 fn dispatch<T: Tool + HasCommon>(io: &mut Io) -> Result<Exit, Failure> {
     let arguments: Vec<_> = std::env::args_os().collect();
-    // Before clap, so that a page can be had without the required arguments.
+    // Before clap, so that a page can be had without the required arguments,
+    // and a version without the work of laying out all options.
     if let [_, flag, rest @ ..] = arguments.as_slice() {
         if flag == "--schema" {
             io.out.line(T::SCHEMA.trim().as_bytes())?;
+            return Ok(Exit::Done);
+        }
+        if flag == "--version" || flag == "-V" {
+            io.out.line(format!("{} {}", io.name, env!("CARGO_PKG_VERSION")).as_bytes())?;
             return Ok(Exit::Done);
         }
         if let Some(what) = flag.to_str().and_then(|flag| flag.strip_prefix("--generate")) {
