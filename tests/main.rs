@@ -1,4 +1,6 @@
 //! Every command as users run it: one module per command or behaviour.
+mod agentid;
+mod agentid_hash;
 mod cooee_key;
 mod cooee_pub;
 mod enrol;

@@ -142,7 +142,8 @@ impl Io {
     /// The loop of a filter: calls `each` with every line and the output's
     /// buffer, reports what it rejects with the line's number, and flushes when
     /// no whole line is waiting. What `each` wrote before it rejected is taken
-    /// back.
+    /// back. No line at all is exit 2: in a shell without `pipefail` that is the
+    /// only sign that the stage before this one failed.
     pub fn filter(
         &mut self,
         input: Input,
@@ -156,7 +157,13 @@ impl Io {
                 self.out.flush()?;
             }
             let next = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
-            let Some(line) = next else { return Ok(tally) };
+            let Some(line) = next else {
+                return if tally == Tally::default() {
+                    Err(Failure::could_not_run("expected input on stdin, got none"))
+                } else {
+                    Ok(tally)
+                };
+            };
             let before = self.out.buffer.len();
             let outcome = match line {
                 Ok(line) => each(line, &mut self.out.buffer),
@@ -167,10 +174,9 @@ impl Io {
                 Err(reject) => {
                     self.out.buffer.truncate(before);
                     tally.rejected += 1;
-                    if let Err(failure) = self.reject(lines.number(), &reject, strict) {
-                        self.out.flush()?;
-                        return Err(failure);
-                    }
+                    // On a terminal the report stands behind the lines before it.
+                    self.out.flush()?;
+                    self.reject(lines.number(), &reject, strict)?;
                 }
             }
             self.out.spill()?;

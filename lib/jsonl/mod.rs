@@ -12,4 +12,4 @@ mod write;
 pub use array::Elements;
 pub use lines::{Fault as LineFault, LINE_LIMIT_BYTES, Lines};
 pub use scan::{DEPTH_LIMIT, Error, Kind, Object, Reason, Scanner, Value, parse};
-pub use write::{member, splice, string};
+pub use write::{member, merge, splice, string};

@@ -42,6 +42,11 @@ pub fn member(out: &mut Vec<u8>, key: &str, value: &[u8]) {
 /// byte in value.
 pub fn splice(out: &mut Vec<u8>, object: &Object<'_>, members: &[(&str, &[u8])]) {
     out.push(b'{');
+    merge(out, object, members);
+}
+
+/// As [`splice`], behind a `{` and perhaps members that stand there already.
+pub fn merge(out: &mut Vec<u8>, object: &Object<'_>, members: &[(&str, &[u8])]) {
     for (key, value) in object.iter() {
         let value = members.iter().find(|(name, _)| *name == key).map_or(value.raw().as_bytes(), |(_, new)| new);
         member(out, &key, value);
