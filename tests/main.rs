@@ -6,6 +6,7 @@ mod cooee_pub;
 mod enrol;
 mod manual;
 mod node;
+mod register;
 mod requests;
 mod seal;
 mod shell;

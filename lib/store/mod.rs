@@ -8,4 +8,4 @@ mod registry;
 
 pub use database::{Database, Error, Fault, Schema};
 pub use log::{LOG, Log};
-pub use registry::{AuditFault, Checkpoint, Entry, JoinToken, Registry, Turn};
+pub use registry::{AuditFault, Checkpoint, Entry, JoinToken, Query, Registration, Registry, Standing, Turn};

@@ -4,13 +4,18 @@
 //! is written in the same transaction.
 
 mod audit;
+mod find;
+mod outcome;
+mod state;
 mod token;
 
 pub use audit::{AuditFault, Checkpoint, Entry};
+pub use find::{Query, Registration, Standing};
 pub use token::JoinToken;
 
 use super::database::{Database, Error, Fault, Schema};
 use rusqlite::Transaction;
+use std::cell::Cell;
 use std::path::Path;
 
 const SCHEMA: Schema = Schema {
@@ -27,6 +32,8 @@ pub struct Registry(Database);
 pub struct Turn<'t> {
     sql: &'t Transaction<'t>,
     tail: audit::Tail,
+    /// No short number is out of use; known for this transaction.
+    no_spare: Cell<bool>,
 }
 
 impl Registry {
@@ -50,7 +57,7 @@ impl Registry {
     pub fn turn<T>(&mut self, work: impl FnOnce(&mut Turn<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.0.write(|sql| {
             let tail = audit::tail(sql)?;
-            work(&mut Turn { sql, tail })
+            work(&mut Turn { sql, tail, no_spare: Cell::new(false) })
         })
     }
 }

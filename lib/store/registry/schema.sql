@@ -56,7 +56,7 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE INDEX agents_tiny_id ON agents (tiny_id);
 CREATE INDEX agents_hostname ON agents (hostname);
-CREATE INDEX agents_key ON agents (key);
+CREATE INDEX agents_key ON agents (key, expires_ms);
 
 -- The last sequence that was taken, by author and subject.
 CREATE TABLE sequences (
@@ -83,7 +83,7 @@ CREATE TABLE seen (
     id TEXT NOT NULL,
     key BLOB NOT NULL CHECK (length(key) = 32),
     digest BLOB NOT NULL CHECK (length(digest) = 32),
-    answer BLOB,
+    answer BLOB NOT NULL,
     at_ms INTEGER NOT NULL,
     UNIQUE (id, key, digest)
 ) STRICT;
@@ -94,7 +94,7 @@ CREATE TABLE held (
     key BLOB NOT NULL CHECK (length(key) = 32),
     digest BLOB NOT NULL CHECK (length(digest) = 32),
     help BLOB NOT NULL,
-    approved_ms INTEGER,
+    approved INTEGER CHECK (approved IN (0, 1)),
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (id, key, digest)
 ) STRICT, WITHOUT ROWID;

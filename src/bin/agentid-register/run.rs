@@ -1,0 +1,133 @@
+//! The loop: whatever has arrived is judged in one transaction, and its answers
+//! are printed when that is on disk.
+
+use crate::batch::{self, Leader};
+use crate::intake::{self, Item};
+use cooee::cli::{Exit, Failure, Io, Reject, Tally};
+use cooee::jsonl::{LineFault, Scanner};
+use cooee::store::Registry;
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+/// What one message from the reader holds at most.
+const CHUNK_LINES: usize = 256;
+const CHUNK_BYTES: usize = 1 << 20;
+/// Messages that may wait: the bound on memory.
+const CHUNKS_WAITING: usize = 16;
+/// Lines in one transaction at most.
+const BATCH_LINES: usize = 4096;
+/// Below this a second thread costs more than it saves.
+const PARALLEL_LINES: usize = 16;
+
+type Line = (u64, Result<Vec<u8>, LineFault>);
+type Chunk = io::Result<Vec<Line>>;
+
+/// Judges stdin to its end.
+pub fn requests(io: &mut Io, registry: &mut Registry, leader: &Leader, strict: bool) -> Result<Exit, Failure> {
+    let (sender, receiver) = sync_channel(CHUNKS_WAITING);
+    let lines = io.stdin()?.lines();
+    // Not joined: at an early end it may still wait for stdin.
+    thread::spawn(move || reader(lines, &sender));
+    let mut tally = Tally::default();
+    let mut full = false;
+    while let Some(lines) = arrived(&receiver)? {
+        let mut items = Vec::with_capacity(lines.len());
+        for (number, item) in read_all(&lines) {
+            match item {
+                Ok(Item::Other(kind)) => {
+                    tally.taken += 1;
+                    io.log(|| format!("line {number}: {kind} is not judged here"));
+                }
+                Ok(item) => {
+                    tally.taken += 1;
+                    items.push((number, item));
+                }
+                Err(reject) => {
+                    tally.rejected += 1;
+                    if let Err(failure) = io.reject(number, &reject, strict) {
+                        // What came before it counts.
+                        batch::judge(io, registry, leader, &items)?;
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+        full |= batch::judge(io, registry, leader, &items)?;
+        io.out.flush()?;
+    }
+    if tally == Tally::default() {
+        return Err(Failure::could_not_run("expected requests on stdin, got nothing")
+            .hint("the command before this one may have failed"));
+    }
+    Ok(if full { tally.exit().worst(Exit::Temporary) } else { tally.exit() })
+}
+
+fn reader(mut lines: cooee::jsonl::Lines<cooee::cli::Input>, sender: &SyncSender<Chunk>) {
+    let mut chunk = Vec::new();
+    let mut bytes = 0;
+    loop {
+        if !chunk.is_empty() && (!lines.ready() || chunk.len() >= CHUNK_LINES || bytes >= CHUNK_BYTES) {
+            bytes = 0;
+            if sender.send(Ok(std::mem::take(&mut chunk))).is_err() {
+                return;
+            }
+        }
+        match lines.next() {
+            Ok(Some(line)) => {
+                let line = line.map(<[u8]>::to_vec);
+                bytes += line.as_ref().map_or(0, Vec::len);
+                chunk.push((lines.number(), line));
+            }
+            end => {
+                let _ = sender.send(Ok(chunk));
+                if let Err(error) = end {
+                    let _ = sender.send(Err(error));
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for a first message, then takes what else is there.
+fn arrived(receiver: &Receiver<Chunk>) -> Result<Option<Vec<Line>>, Failure> {
+    let broken = |error: io::Error| Failure::could_not_run(format_args!("reading stdin: {error}"));
+    let Ok(first) = receiver.recv() else { return Ok(None) };
+    let mut lines = first.map_err(broken)?;
+    while lines.len() < BATCH_LINES {
+        let Ok(more) = receiver.try_recv() else { break };
+        lines.append(&mut more.map_err(broken)?);
+    }
+    Ok(Some(lines))
+}
+
+/// Reads lines and checks signatures on all cores, in order.
+fn read_all(lines: &[Line]) -> Vec<(u64, Result<Item, Reject>)> {
+    spread(lines, || {
+        let mut scanner = Scanner::default();
+        move |(number, line): &Line| {
+            let item = match line {
+                Ok(line) => intake::read(line, &mut scanner),
+                Err(fault) => Err(Reject::new(fault)),
+            };
+            (*number, item)
+        }
+    })
+}
+
+/// `work` on every item, spread over the cores where there is enough of it; the
+/// order stays. `make` gives each thread its own.
+pub fn spread<T: Sync, R: Send, F: FnMut(&T) -> R>(items: &[T], make: impl Fn() -> F + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(PARALLEL_LINES);
+    if items.len() <= share {
+        return items.iter().map(make()).collect();
+    }
+    thread::scope(|scope| {
+        let shares = items.chunks(share);
+        let threads: Vec<_> =
+            shares.map(|share| scope.spawn(|| share.iter().map(make()).collect::<Vec<R>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a panic would have ended the process")).collect()
+    })
+}

@@ -1,0 +1,5 @@
+//! `agentid-register` and `agentid-resolve`: a Leader's folder, hosts that sign
+//! requests, and what becomes of them.
+
+mod fixture;
+mod flow;
