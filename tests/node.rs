@@ -51,11 +51,19 @@ fn enrolled(leader: &Key, host: &Key, request: Option<&str>) -> Event {
 
 /// A node in this process; its folder is made as the commands would.
 fn start(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str]) -> net::Running {
+    start_as(folder, host, fleet, peers, false)
+}
+
+fn start_leading(folder: &Path, host: u8, fleet: &Fleet) -> net::Running {
+    start_as(folder, host, Some(fleet), &[], true)
+}
+
+fn start_as(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Running {
     let config = net::Config {
         claim: net::Claim::take(folder).expect("nobody else's folder"),
         key: key(host),
         fleet: fleet.cloned(),
-        leads: false,
+        leads,
         listen: vec![net::address("/ip4/127.0.0.1/tcp/0").expect("an address")],
         peers: peers.iter().map(|peer| net::address(peer).expect("an address")).collect(),
         socket: folder.join("node.sock"),
@@ -225,4 +233,98 @@ fn a_command_without_a_node_asks_another_machines() {
     let refused = Dialer::connect(&[wrong], Some(&fleet.fleet), deadline).err();
     assert!(matches!(refused, Some(net::DialError::WrongPeer { .. })), "{refused:?}");
     node.stop();
+}
+
+/// The address in a node's `listen` file.
+fn address_of(folder: &Path) -> String {
+    fs::read_to_string(folder.join("listen")).expect("its addresses").trim().to_owned()
+}
+
+/// Follows everything a node holds, and everything that comes.
+fn follow(socket: &Path) -> Client {
+    let mut client = Client::connect(socket).expect("a node");
+    let Request::Sub { patterns, types, since, unanswered, .. } = everything() else { unreachable!() };
+    client.send(&Request::Sub { patterns, types, since, unanswered, follow: true }, Some(soon())).expect("sent");
+    client
+}
+
+/// Waits until the subscription has handed out all of `wanted`; none twice.
+fn hears(client: &mut Client, wanted: &[&Event]) {
+    let mut waiting: Vec<_> = wanted.iter().map(|event| event.id()).collect();
+    let mut heard = std::collections::HashSet::new();
+    while !waiting.is_empty() {
+        let Reply::Events { events } = client.receive(Some(soon())).expect("events") else { panic!("not events") };
+        for wire in events {
+            let event = Event::from_wire(&wire).expect("an event");
+            assert!(heard.insert(event.id().to_owned()), "twice: {}", event.id());
+            waiting.retain(|id| *id != event.id());
+        }
+    }
+}
+
+#[test]
+fn two_members_gossip_and_the_one_that_was_away_misses_nothing() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (leader, a, b) = (key(1), key(11), key(12));
+    let fleet = fleet(1);
+    let first = start(one.path(), 11, Some(&fleet), &[]);
+    let second = start(two.path(), 12, Some(&fleet), &[&address_of(one.path())]);
+    let (socket_a, socket_b) = (one.path().join("node.sock"), two.path().join("node.sock"));
+    // Both learn from their own Leader's word that they both belong.
+    let members = [enrolled(&leader, &a, None), enrolled(&leader, &b, None)];
+    let (mut to_a, mut to_b) = (Client::connect(&socket_a).expect("a"), Client::connect(&socket_b).expect("b"));
+    put(&mut to_a, &members.each_ref());
+    put(&mut to_b, &members.each_ref());
+    let (mut from_a, mut from_b) = (follow(&socket_a), follow(&socket_b));
+    let said_by_a = event(&a, "note", NOTE, json!("from a"), None);
+    put(&mut to_a, &[&said_by_a]);
+    hears(&mut from_b, &[&members[0], &members[1], &said_by_a]);
+    let said_by_b = event(&b, "note", NOTE, json!("from b"), None);
+    put(&mut to_b, &[&said_by_b]);
+    hears(&mut from_a, &[&members[0], &members[1], &said_by_a, &said_by_b]);
+
+    second.stop();
+    let while_away: Vec<_> = (0..500).map(|n| event(&a, "note", NOTE, json!(n), None)).collect();
+    for some in while_away.chunks(100) {
+        put(&mut to_a, &some.iter().collect::<Vec<_>>());
+    }
+    let second = start(two.path(), 12, Some(&fleet), &[&address_of(one.path())]);
+    hears(&mut follow(&socket_b), &while_away.iter().collect::<Vec<_>>());
+    second.stop();
+    first.stop();
+}
+
+#[test]
+fn a_host_that_is_not_enrolled_gets_its_answer_and_then_belongs() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (leader, host) = (key(1), key(12));
+    let mut fleet = fleet(1);
+    let leaders_node = start_leading(one.path(), 11, &fleet);
+    fleet.nodes = vec![address_of(one.path())];
+    let node = start(two.path(), 12, Some(&fleet), &[]);
+    let (socket_l, socket_h) = (one.path().join("node.sock"), two.path().join("node.sock"));
+    let mut at_leader = follow(&socket_l);
+    let mut to_host = Client::connect(&socket_h).expect("the host's node");
+    // Said by the Leader before the host belongs: it must not get it yet.
+    let mut to_leader = Client::connect(&socket_l).expect("the Leader's node");
+    let before = event(&leader, "note", NOTE, json!("before"), None);
+    put(&mut to_leader, &[&before]);
+
+    let request = event(&host, "enrol", SUBJECT, json!({}), None);
+    assert_eq!(stored(&put(&mut to_host, &[&request])).0, [request.id()]);
+    let wait = Request::Await { ids: vec![request.id().to_owned()], wait_ms: 20_000 };
+    to_host.send(&wait, Some(soon())).expect("sent");
+    hears(&mut at_leader, &[&before, &request]);
+    assert_eq!(read_all(&socket_h, &everything()).len(), 1, "an outsider holds its own request only");
+    let answer = enrolled(&leader, &host, Some(request.id()));
+    put(&mut to_leader, &[&answer]);
+    let reply = to_host.receive(Some(soon())).expect("an answer");
+    assert_eq!(reply, Reply::Answers { events: vec![answer.wire().to_vec()] });
+    // Now it belongs: it gets what was said before, and is heard.
+    hears(&mut follow(&socket_h), &[&request, &answer, &before]);
+    let said = event(&host, "note", NOTE, json!("hello"), None);
+    assert_eq!(stored(&put(&mut to_host, &[&said])).0, [said.id()]);
+    hears(&mut at_leader, &[&answer, &said]);
+    node.stop();
+    leaders_node.stop();
 }

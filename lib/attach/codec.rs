@@ -41,12 +41,14 @@ impl Request {
                 array(out, ",\"types\":[", types, |out, kind| string(out, kind));
                 out.extend_from_slice(format!(",\"unanswered\":{unanswered}}}").as_bytes());
             }
-            Self::Ids { from, to, after } => {
+            Self::Ids { from, to, after, fingerprint } => {
                 out.push(b'{');
-                if let Some(after) = after {
-                    out.extend_from_slice(b"\"after\":");
-                    string(out, after);
-                    out.push(b',');
+                for (name, value) in [("\"after\":", after), ("\"fingerprint\":", fingerprint)] {
+                    if let Some(value) = value {
+                        out.extend_from_slice(name.as_bytes());
+                        string(out, value);
+                        out.push(b',');
+                    }
                 }
                 let (from, to) = (rfc3339(*from), rfc3339(*to));
                 out.extend_from_slice(format!("\"from\":\"{from}\",\"op\":\"ids\",\"to\":\"{to}\"}}").as_bytes());
@@ -76,6 +78,7 @@ impl Request {
                 from: member(object, "from", moment)?,
                 to: member(object, "to", moment)?,
                 after: optional(object, "after", text)?,
+                fingerprint: optional(object, "fingerprint", text)?,
             },
             "get" => Self::Get { ids: strings(object, "ids")? },
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
@@ -114,9 +117,9 @@ impl Reply {
                 array(out, "{\"events\":[", events, |out, event| out.extend_from_slice(event));
                 out.extend_from_slice(b",\"op\":\"events\"}");
             }
-            Self::Ids { ids, more } => {
+            Self::Ids { ids, more, same } => {
                 array(out, "{\"ids\":[", ids, |out, id| string(out, id));
-                out.extend_from_slice(format!(",\"more\":{more},\"op\":\"ids\"}}").as_bytes());
+                out.extend_from_slice(format!(",\"more\":{more},\"op\":\"ids\",\"same\":{same}}}").as_bytes());
             }
             Self::End => out.extend_from_slice(b"{\"op\":\"end\"}"),
             Self::Error { code, reason } => {
@@ -137,7 +140,11 @@ impl Reply {
             },
             "answers" => Self::Answers { events: events(object)? },
             "events" => Self::Events { events: events(object)? },
-            "ids" => Self::Ids { ids: strings(object, "ids")?, more: member(object, "more", |value| value.as_bool())? },
+            "ids" => Self::Ids {
+                ids: strings(object, "ids")?,
+                more: member(object, "more", |value| value.as_bool())?,
+                same: member(object, "same", |value| value.as_bool())?,
+            },
             "end" => Self::End,
             "error" => Self::Error { code: member(object, "code", text)?, reason: member(object, "reason", text)? },
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
@@ -261,8 +268,18 @@ mod tests {
                 follow: false,
             },
             Request::Sub { patterns: vec![], types: ids.clone(), since: None, unanswered: false, follow: true },
-            Request::Ids { from: Timestamp::UNIX_EPOCH, to: time("2026-01-02T03:04:05Z"), after: None },
-            Request::Ids { from: Timestamp::UNIX_EPOCH, to: Timestamp::UNIX_EPOCH, after: ids.first().cloned() },
+            Request::Ids {
+                from: Timestamp::UNIX_EPOCH,
+                to: time("2026-01-02T03:04:05Z"),
+                after: None,
+                fingerprint: None,
+            },
+            Request::Ids {
+                from: Timestamp::UNIX_EPOCH,
+                to: Timestamp::UNIX_EPOCH,
+                after: ids.first().cloned(),
+                fingerprint: Some("0-00".into()),
+            },
             Request::Get { ids },
         ]
     }
@@ -281,7 +298,7 @@ mod tests {
             Reply::Stored { receipt: None, refused: vec![refused.clone(), refused] },
             Reply::Answers { events: vec![b"{\"x\":1}".to_vec()] },
             Reply::Events { events: vec![] },
-            Reply::Ids { ids: vec!["a".into(), "b".into()], more: true },
+            Reply::Ids { ids: vec!["a".into(), "b".into()], more: true, same: false },
             Reply::End,
             Reply::Error { code: "busy".into(), reason: "try later".into() },
         ]

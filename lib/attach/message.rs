@@ -55,6 +55,9 @@ pub enum Request {
         to: Timestamp,
         /// Only ids behind this one.
         after: Option<String>,
+        /// What the asker holds of them, as a count and a digest: the node
+        /// lists ids only if it holds others.
+        fingerprint: Option<String>,
     },
     /// These events. Answered by [`Reply::Events`] with what is there and fits.
     Get {
@@ -87,8 +90,11 @@ pub enum Reply {
     Ids {
         /// At most [`IDS_LIMIT`].
         ids: Vec<String>,
-        /// There are more behind the last.
+        /// There are more behind the last. With no id at all: too many to list
+        /// them before the asker has narrowed the range down.
         more: bool,
+        /// The fingerprint is that of what this node holds.
+        same: bool,
     },
     /// Nothing more will come.
     End,

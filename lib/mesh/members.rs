@@ -15,8 +15,9 @@ pub struct Members {
     nodes: HashSet<Did>,
     /// An enrolled host's key, and until when its last agent is enrolled.
     enrolled: HashMap<Did, Timestamp>,
-    /// `did:key…`, or `did:key…#TINY_ID` for one agent.
-    revoked: HashSet<String>,
+    revoked: HashSet<Did>,
+    /// Single agents, by their tiny ids.
+    revoked_agents: HashSet<(Did, String)>,
 }
 
 /// What an event changed.
@@ -53,7 +54,7 @@ impl Members {
 
     /// Is the key enrolled, and not revoked?
     pub fn is_enrolled(&self, did: &Did, now: Timestamp) -> bool {
-        self.enrolled.get(did).is_some_and(|until| *until > now) && !self.revoked.contains(&did.to_string())
+        self.enrolled.get(did).is_some_and(|until| *until > now) && !self.revoked.contains(did)
     }
 
     /// May this peer have the ids and the events of the log?
@@ -68,10 +69,13 @@ impl Members {
 
     /// Has this event's source been revoked?
     pub fn is_revoked(&self, event: &Event) -> bool {
+        let author = event.author();
+        let agent = || {
+            let agent = event.agent().filter(|_| !self.revoked_agents.is_empty());
+            agent.is_some_and(|agent| self.revoked_agents.contains(&(author, agent.to_owned())))
+        };
         // A Leader is replaced by a rotation, never by a revocation.
-        !self.revoked.is_empty()
-            && !self.is_leader(&event.author())
-            && (self.revoked.contains(&event.author().to_string()) || self.revoked.contains(&event.source()))
+        (self.revoked.contains(&author) || agent()) && !self.is_leader(&author)
     }
 
     /// Does it count as an answer to something?
@@ -115,8 +119,11 @@ impl Members {
             return if fresh { Change::Joined(about) } else { Change::None };
         }
         let agent = source_in(event).and_then(|(_, agent)| agent);
-        let source = agent.as_ref().map_or_else(|| about.to_string(), |agent| format!("{about}#{agent}"));
-        if self.revoked.insert(source) { Change::Revoked(about, agent) } else { Change::None }
+        let fresh = match &agent {
+            None => self.revoked.insert(about),
+            Some(agent) => self.revoked_agents.insert((about, agent.clone())),
+        };
+        if fresh { Change::Revoked(about, agent) } else { Change::None }
     }
 }
 

@@ -1,24 +1,22 @@
 //! The node: what it does with each input, one batch and one commit at a time.
 
+use super::carry::Carry;
+use super::dial::Calls;
 use super::judge::{self, Fault};
-use super::members::Change;
-use super::{Log, LogError, Mark, Members, id_of};
+use super::peers::Peer;
+use super::rate::Rates;
+use super::waits::Waits;
+use super::{Log, LogError, Members};
 use crate::attach::{Refused, Reply, Request};
 use crate::enrol::Fleet;
-use crate::event::{Event, Receipt, answers_of};
+use crate::event::{Event, Receipt};
 use crate::key::{Did, Key};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-/// Waiting `await`s, at most; more are told that the node is busy.
-const WAITS_LIMIT: usize = 4096;
-/// Ids in one request, at most.
-const ASKED_IDS_LIMIT: usize = 4096;
 /// How often what has expired is removed.
 const PRUNE_EVERY_MS: u64 = 30_000;
-/// What fits into a frame beside its few other members.
-const ROOM_BYTES: usize = crate::attach::FRAME_LIMIT_BYTES - 256;
 
 /// An event read and checked against its author's key, or why not.
 pub type Checked = Result<Event, Fault>;
@@ -49,14 +47,20 @@ pub enum Origin {
 
 /// What a node is given to begin with.
 pub struct Config {
-    /// The host's key; it signs receipts.
+    /// The host's key; it signs receipts, and is what peers know it by.
     pub key: Key,
     /// The fleet file.
     pub fleet: Option<Fleet>,
+    /// Is it a Leader's own node?
+    pub leads: bool,
     /// Keys of the nodes in the fleet file.
     pub nodes: Vec<Did>,
-    /// Wire forms in the log together, at most.
+    /// The addresses to call: who must answer at each, if they say.
+    pub targets: Vec<Option<Did>>,
+    /// What the log takes on disk, at most.
     pub log_limit_bytes: u64,
+    /// Spreads the times of calls.
+    pub seed: u64,
 }
 
 /// What happens to a node. `T` names whom a reply goes to.
@@ -80,10 +84,58 @@ pub enum Input<T> {
         /// What is asked.
         request: Request,
     },
+    /// A gossip message.
+    Gossip {
+        /// What the verdict is on.
+        ticket: T,
+        /// Its events.
+        events: Vec<Checked>,
+    },
+    /// A peer is connected.
+    Connected {
+        /// Its key.
+        peer: Did,
+        /// The address that was called, by its index.
+        target: Option<usize>,
+    },
+    /// A peer's last connection has closed.
+    Disconnected {
+        /// Its key.
+        peer: Did,
+    },
+    /// A call came to nothing.
+    CallFailed {
+        /// The address, by its index.
+        target: usize,
+    },
+    /// A peer began to listen to gossip, or gossip of its was lost: what it
+    /// holds may be missing here.
+    Behind {
+        /// Its key.
+        peer: Did,
+    },
+    /// What became of an [`Action::Ask`].
+    Answered {
+        /// Its number.
+        ask: u64,
+        /// The reply.
+        outcome: Outcome,
+    },
     /// Nothing; time has passed.
     Tick,
     /// The node is about to end: nobody waits any longer.
     Stop,
+}
+
+/// A peer's reply.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Events, or Leaders' answers.
+    Events(Vec<Checked>),
+    /// Any other reply.
+    Other(Reply),
+    /// None came.
+    Failed,
 }
 
 /// What became of a gossip message.
@@ -102,36 +154,67 @@ pub enum Verdict {
 pub enum Action<T> {
     /// Answer.
     Reply(T, Reply),
+    /// Say what becomes of a gossip message.
+    Verdict(T, Verdict),
+    /// Gossip these events' wire forms.
+    Publish(Vec<Vec<u8>>),
+    /// Take part in the gossip from now on, or no longer.
+    Gossip(bool),
+    /// Ask a peer; the outcome comes back as [`Input::Answered`].
+    Ask {
+        /// Names the outcome.
+        ask: u64,
+        /// Whom.
+        peer: Did,
+        /// What.
+        request: Request,
+    },
+    /// Call the address of this index.
+    Call(usize),
     /// The log holds something new, up to this place.
     Grown(u64),
     /// The log failed; what depended on it was answered so.
     Failed(LogError),
 }
 
-struct Wait<T> {
-    ticket: T,
-    ids: Vec<String>,
-    until_ms: u64,
-}
-
 /// One node over its log.
 pub struct Node<L, T> {
-    config: Config,
-    log: L,
-    members: Members,
-    waits: Vec<Wait<T>>,
-    /// Which waits an id wakes, by their ids; rebuilt when waits change.
-    awaited: HashMap<String, usize>,
+    pub(super) config: Config,
+    pub(super) log: L,
+    pub(super) members: Members,
+    pub(super) waits: Waits<T>,
+    pub(super) calls: Calls,
+    pub(super) peers: BTreeMap<Did, Peer>,
+    /// Who was asked, by the asks' numbers.
+    pub(super) asked: HashMap<u64, Did>,
+    pub(super) last_ask: u64,
+    pub(super) carry: Carry,
+    pub(super) rates: Rates,
+    /// Does it take part in the gossip?
+    pub(super) gossips: bool,
     pruned_ms: Option<u64>,
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 impl<L: Log, T> Node<L, T> {
     /// Starts from what the log holds.
     pub fn new(config: Config, log: L) -> Result<Self, LogError> {
-        let members = Members::new(config.fleet.clone(), config.nodes.iter().copied());
-        let mut node =
-            Self { config, log, members, waits: Vec::new(), awaited: HashMap::new(), pruned_ms: None, stopping: false };
+        let calls = Calls::new(&config.targets, config.seed);
+        let mut node = Self {
+            members: Members::default(),
+            log,
+            waits: Waits::default(),
+            calls,
+            peers: BTreeMap::new(),
+            asked: HashMap::new(),
+            last_ask: 0,
+            carry: Carry::default(),
+            rates: Rates::default(),
+            gossips: false,
+            pruned_ms: None,
+            stopping: false,
+            config,
+        };
         node.learn_again()?;
         Ok(node)
     }
@@ -146,19 +229,39 @@ impl<L: Log, T> Node<L, T> {
         &self.log
     }
 
+    /// Does this node belong to the fleet, so that it may gossip and reconcile?
+    pub fn belongs(&self, now: Timestamp) -> bool {
+        self.config.leads || self.members.is_peer(&self.config.key.did(), now)
+    }
+
     /// Takes a batch of inputs: one commit for all that they store, then what
     /// is to be done.
     pub fn handle(&mut self, inputs: impl IntoIterator<Item = Input<T>>, now: Now) -> Vec<Action<T>> {
-        let mut batch = Batch { actions: Vec::new(), began: false, stored: 0, woken: Vec::new(), error: None };
+        let mut batch = Batch::default();
         for input in inputs {
-            match input {
-                Input::Put { ticket, origin, events } => self.put(ticket, origin, events, now, &mut batch),
-                Input::Ask { ticket, origin, request } => self.ask(ticket, origin, request, now, &mut batch),
-                Input::Tick => self.tick(now, &mut batch),
-                Input::Stop => self.stop(&mut batch),
+            self.take(input, now, &mut batch);
+        }
+        let mut actions = self.finish(batch, now);
+        self.go_on(now, &mut actions);
+        actions
+    }
+
+    fn take(&mut self, input: Input<T>, now: Now, batch: &mut Batch<T>) {
+        match input {
+            Input::Put { ticket, origin, events } => self.put(ticket, origin, events, now, batch),
+            Input::Ask { ticket, origin, request } => self.ask(ticket, origin, request, now, batch),
+            Input::Gossip { ticket, events } => self.gossip(ticket, events, now, batch),
+            Input::Connected { peer, target } => self.connected(peer, target, now),
+            Input::Disconnected { peer } => self.disconnected(peer, now),
+            Input::CallFailed { target } => self.calls.failed(target, now.uptime_ms),
+            Input::Behind { peer } => self.behind(&peer, now),
+            Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
+            Input::Tick => self.tick(now, batch),
+            Input::Stop => {
+                self.stopping = true;
+                batch.actions.extend(self.waits.end(u64::MAX));
             }
         }
-        self.finish(batch, now)
     }
 
     fn finish(&mut self, mut batch: Batch<T>, now: Now) -> Vec<Action<T>> {
@@ -168,12 +271,15 @@ impl<L: Log, T> Node<L, T> {
         if let Some(error) = batch.error {
             self.log.roll_back();
             let _ = self.learn_again();
-            let busy = || Reply::Error { code: "storage".into(), reason: error.to_string() };
-            let replies = batch.actions.into_iter().filter_map(|action| match action {
-                Action::Reply(ticket, _) => Some(Action::Reply(ticket, busy())),
-                Action::Grown(_) | Action::Failed(_) => None,
+            let actions = batch.actions.into_iter().filter_map(|action| match action {
+                Action::Reply(ticket, _) => {
+                    let (code, reason) = ("storage".to_owned(), error.to_string());
+                    Some(Action::Reply(ticket, Reply::Error { code, reason }))
+                }
+                Action::Verdict(ticket, _) => Some(Action::Verdict(ticket, Verdict::Ignore)),
+                _ => None,
             });
-            let mut actions: Vec<_> = replies.collect();
+            let mut actions: Vec<_> = actions.collect();
             actions.push(Action::Failed(error));
             return actions;
         }
@@ -181,228 +287,56 @@ impl<L: Log, T> Node<L, T> {
         if batch.stored > 0 {
             actions.push(Action::Grown(self.log.last_place()));
         }
-        self.wake(&batch.woken, now, &mut actions);
+        if !batch.publish.is_empty() && self.gossips {
+            actions.push(Action::Publish(batch.publish));
+        }
+        if batch.joined {
+            // What its author said before was not taken; a peer may have it.
+            for peer in self.peers.values_mut() {
+                peer.compare_soon(now.uptime_ms);
+            }
+        }
+        self.wake(&batch.woken, &mut actions);
         actions
     }
 
-    fn put(&mut self, ticket: T, _origin: Origin, events: Vec<Checked>, now: Now, batch: &mut Batch<T>) {
-        let mut ids = Vec::with_capacity(events.len());
-        let mut refused = Vec::new();
-        for event in events {
-            match event.and_then(|event| judge::judge(&event, &self.members, now.wall).map(|()| event)) {
-                Ok(event) => {
-                    ids.push(event.id().to_owned());
-                    self.store(&event, batch);
-                }
-                Err(fault) => refused.push(Refused {
-                    id: fault.id,
-                    code: fault.code.word().to_owned(),
-                    reason: fault.reason,
-                    node_time: now.wall,
-                }),
-            }
-        }
-        let receipt = (!ids.is_empty()).then(|| Receipt::sign(&self.config.key, ids, now.wall));
-        batch.actions.push(Action::Reply(ticket, Reply::Stored { receipt, refused }));
-    }
-
-    /// Stores what the rules have passed, and learns from it.
-    fn store(&mut self, event: &Event, batch: &mut Batch<T>) {
-        if batch.error.is_some() {
+    /// What follows from the state alone: calls, requests, taking part.
+    fn go_on(&mut self, now: Now, actions: &mut Vec<Action<T>>) {
+        if self.stopping {
             return;
         }
-        if let Err(error) = self.try_store(event, batch) {
-            batch.error = Some(error);
-        }
-    }
-
-    fn try_store(&mut self, event: &Event, batch: &mut Batch<T>) -> Result<bool, LogError> {
-        if !batch.began {
-            self.log.begin()?;
-            batch.began = true;
-        }
-        let open = self.members.is_request(event) && !self.is_answered(event)?;
-        let mark = Mark { open, record: self.members.record(event) };
-        if !self.log.insert(event, &mark)? {
-            return Ok(false);
-        }
-        batch.stored += 1;
-        if self.members.is_answer(event) {
-            let request = event.in_reply_to().unwrap_or_default();
-            if let Some(id) = id_of(request) {
-                self.log.answered(&id, event.subject(), requests_of(event.kind()))?;
-                batch.woken.push(request.to_owned());
+        let belongs = self.belongs(now.wall);
+        if belongs != self.gossips {
+            self.gossips = belongs;
+            actions.push(Action::Gossip(belongs));
+            for peer in self.peers.values_mut() {
+                peer.compare_soon(now.uptime_ms);
             }
         }
-        if let Change::Revoked(did, agent) = self.members.learn(event) {
-            self.log.remove_source(&did, agent.as_deref())?;
+        actions.extend(self.calls.due(now.uptime_ms).into_iter().map(Action::Call));
+        let asks = if belongs { self.compare(now) } else { self.hand_on(now) };
+        match asks {
+            Ok(asks) => actions.extend(asks),
+            Err(error) => actions.push(Action::Failed(error)),
         }
-        Ok(true)
-    }
-
-    /// Has a Leader's answer come before its request?
-    fn is_answered(&self, request: &Event) -> Result<bool, LogError> {
-        let Some(id) = id_of(request.id()) else { return Ok(false) };
-        let answers = self.log.replies(&id)?;
-        Ok(answers.iter().any(|wire| Event::from_wire(wire).is_ok_and(|answer| self.answers(&answer, request))))
-    }
-
-    fn answers(&self, answer: &Event, request: &Event) -> bool {
-        self.members.is_answer(answer)
-            && answer.subject() == request.subject()
-            && answers_of(request.kind()).contains(&answer.kind())
-    }
-
-    fn ask(&mut self, ticket: T, origin: Origin, request: Request, now: Now, batch: &mut Batch<T>) {
-        let peer = match origin {
-            Origin::Local => true,
-            Origin::Peer { did, .. } => self.members.is_peer(&did, now.wall),
-        };
-        let reply = match request {
-            Request::Await { ids, .. } if ids.len() > ASKED_IDS_LIMIT => error("malformed", "too many ids at once"),
-            Request::Await { ids, wait_ms } => match self.answers_to(&ids) {
-                Ok(events) if events.is_empty() && wait_ms > 0 && !self.stopping => {
-                    if self.waits.len() < WAITS_LIMIT {
-                        self.wait(Wait { ticket, ids, until_ms: now.uptime_ms + wait_ms });
-                        return;
-                    }
-                    error("busy", "too many wait for answers here")
-                }
-                Ok(events) => Reply::Answers { events },
-                Err(fault) => error("storage", &fault.to_string()),
-            },
-            Request::Get { .. } | Request::Ids { .. } if !peer => {
-                error("not_permitted", "only members of the fleet may read the log")
-            }
-            Request::Get { ids } => match self.get(&ids) {
-                Ok(events) => Reply::Events { events },
-                Err(fault) => error("storage", &fault.to_string()),
-            },
-            _ => error("malformed", "not a request for a node"),
-        };
-        batch.actions.push(Action::Reply(ticket, reply));
-    }
-
-    /// What is there of these ids, as much as fits into a frame.
-    fn get(&self, ids: &[String]) -> Result<Vec<Vec<u8>>, LogError> {
-        let mut events = Vec::new();
-        let mut room = ROOM_BYTES;
-        for id in ids.iter().filter_map(|id| id_of(id)) {
-            for wire in self.log.with_id(&id)? {
-                if wire.len() + 1 > room {
-                    return Ok(events);
-                }
-                room -= wire.len() + 1;
-                events.push(wire);
-            }
-        }
-        Ok(events)
-    }
-
-    /// Leaders' answers to these requests, as many as fit into a frame.
-    fn answers_to(&self, ids: &[String]) -> Result<Vec<Vec<u8>>, LogError> {
-        let mut events = Vec::new();
-        let mut room = ROOM_BYTES;
-        for id in ids.iter().filter_map(|id| id_of(id)) {
-            let replies = self.log.replies(&id)?;
-            if replies.is_empty() {
-                continue;
-            }
-            let requests: Vec<_> =
-                self.log.with_id(&id)?.iter().filter_map(|wire| Event::from_wire(wire).ok()).collect();
-            for wire in replies {
-                let Ok(answer) = Event::from_wire(&wire) else { continue };
-                // Without the request here, the asker compares the subject.
-                let fits = requests.is_empty() || requests.iter().any(|request| self.answers(&answer, request));
-                if !self.members.is_answer(&answer) || !fits {
-                    continue;
-                }
-                if wire.len() + 1 > room {
-                    return Ok(events);
-                }
-                room -= wire.len() + 1;
-                events.push(wire);
-            }
-        }
-        Ok(events)
-    }
-
-    fn wait(&mut self, wait: Wait<T>) {
-        for id in &wait.ids {
-            *self.awaited.entry(id.clone()).or_default() += 1;
-        }
-        self.waits.push(wait);
-    }
-
-    fn unwait(&mut self, index: usize) -> Wait<T> {
-        let wait = self.waits.swap_remove(index);
-        for id in &wait.ids {
-            if let Some(count) = self.awaited.get_mut(id) {
-                *count -= 1;
-                if *count == 0 {
-                    self.awaited.remove(id);
-                }
-            }
-        }
-        wait
-    }
-
-    /// Answers the waits that these requests' answers end.
-    fn wake(&mut self, woken: &[String], _now: Now, actions: &mut Vec<Action<T>>) {
-        if !woken.iter().any(|id| self.awaited.contains_key(id)) {
-            return;
-        }
-        let mut index = 0;
-        while index < self.waits.len() {
-            if self.waits[index].ids.iter().any(|id| woken.contains(id)) {
-                match self.answers_to(&self.waits[index].ids) {
-                    // An answer of the wrong type or subject wakes nobody.
-                    Ok(events) if events.is_empty() => {}
-                    Ok(events) => {
-                        let wait = self.unwait(index);
-                        actions.push(Action::Reply(wait.ticket, Reply::Answers { events }));
-                        continue;
-                    }
-                    Err(fault) => {
-                        let wait = self.unwait(index);
-                        actions.push(Action::Reply(wait.ticket, error("storage", &fault.to_string())));
-                        continue;
-                    }
-                }
-            }
-            index += 1;
-        }
-    }
-
-    fn stop(&mut self, batch: &mut Batch<T>) {
-        self.stopping = true;
-        self.awaited.clear();
-        let over = self.waits.drain(..).map(|wait| Action::Reply(wait.ticket, Reply::Answers { events: Vec::new() }));
-        batch.actions.extend(over);
     }
 
     fn tick(&mut self, now: Now, batch: &mut Batch<T>) {
-        let mut index = 0;
-        while index < self.waits.len() {
-            if self.waits[index].until_ms <= now.uptime_ms {
-                let wait = self.unwait(index);
-                batch.actions.push(Action::Reply(wait.ticket, Reply::Answers { events: Vec::new() }));
-            } else {
-                index += 1;
-            }
+        batch.actions.extend(self.waits.end(now.uptime_ms));
+        let due = self.pruned_ms.is_none_or(|last| now.uptime_ms >= last + PRUNE_EVERY_MS);
+        if !due || batch.began {
+            return;
         }
-        if self.pruned_ms.is_none_or(|last| now.uptime_ms >= last + PRUNE_EVERY_MS) && !batch.began {
-            self.pruned_ms = Some(now.uptime_ms);
-            // Its own commit: nobody waits for it.
-            let pruned = self
-                .log
-                .begin()
-                .and_then(|()| self.log.prune(now.wall - judge::LEEWAY, self.config.log_limit_bytes))
-                .and_then(|_| self.log.commit());
-            if let Err(error) = pruned {
-                self.log.roll_back();
-                batch.actions.push(Action::Failed(error));
-            }
+        self.pruned_ms = Some(now.uptime_ms);
+        // Its own commit: nobody waits for it.
+        let pruned = self
+            .log
+            .begin()
+            .and_then(|()| self.log.prune(now.wall - judge::LEEWAY, self.config.log_limit_bytes))
+            .and_then(|_| self.log.commit());
+        if let Err(error) = pruned {
+            self.log.roll_back();
+            batch.actions.push(Action::Failed(error));
         }
     }
 
@@ -416,30 +350,37 @@ impl<L: Log, T> Node<L, T> {
         self.members = members;
         Ok(())
     }
+
+    pub(super) fn receipt(&self, ids: Vec<String>, refused: Vec<Refused>, now: Now) -> Reply {
+        let receipt = (!ids.is_empty()).then(|| Receipt::sign(&self.config.key, ids, now.wall));
+        Reply::Stored { receipt, refused }
+    }
 }
 
 /// What one call of [`Node::handle`] gathers before its commit.
-struct Batch<T> {
-    actions: Vec<Action<T>>,
-    began: bool,
-    stored: usize,
+pub(super) struct Batch<T> {
+    pub actions: Vec<Action<T>>,
+    pub began: bool,
+    pub stored: usize,
+    /// Wire forms that were handed over here, and go out as gossip.
+    pub publish: Vec<Vec<u8>>,
     /// Requests that an answer came for.
-    woken: Vec<String>,
-    error: Option<LogError>,
+    pub woken: Vec<String>,
+    /// Somebody was enrolled.
+    pub joined: bool,
+    pub error: Option<LogError>,
 }
 
-fn error(code: &str, reason: &str) -> Reply {
-    Reply::Error { code: code.to_owned(), reason: reason.to_owned() }
-}
-
-/// The types that an answer of this type may be to.
-fn requests_of(answer: &str) -> &'static [&'static str] {
-    match answer {
-        "enrolled" => &["enrol"],
-        "accepted" => &["pr", "dr"],
-        "answer" => &["help"],
-        "revoked" => &["revoked"],
-        "refused" => &["enrol", "pr", "dr", "revoked"],
-        _ => &[],
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            actions: Vec::new(),
+            began: false,
+            stored: 0,
+            publish: Vec::new(),
+            woken: Vec::new(),
+            joined: false,
+            error: None,
+        }
     }
 }

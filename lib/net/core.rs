@@ -1,8 +1,12 @@
 //! The thread that owns the state machine and its log.
 
-use crate::attach::Reply;
-use crate::mesh::{self, Action, Input, Node, Now};
+use super::Say;
+use super::drive::Command;
+use crate::attach::{PutFrames, Reply};
+use crate::mesh::{self, Action, Input, Node, Now, Verdict};
 use jiff::Timestamp;
+use libp2p::PeerId;
+use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -15,6 +19,7 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) enum Ticket {
     Reply(oneshot::Sender<Reply>),
+    Gossip { message: MessageId, source: PeerId },
 }
 
 /// When the node began; readers and the node share it.
@@ -39,7 +44,8 @@ pub(super) fn run<L: mesh::Log>(
     mut inputs: mpsc::Receiver<Input<Ticket>>,
     clock: Clock,
     grown: &watch::Sender<u64>,
-    say: &super::Say,
+    commands: &mpsc::UnboundedSender<Command>,
+    say: &Say,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = inputs.blocking_recv() {
@@ -49,12 +55,53 @@ pub(super) fn run<L: mesh::Log>(
             batch.push(next);
         }
         for action in node.handle(batch.drain(..), clock.now()) {
-            match action {
-                // Whoever asked may have gone.
-                Action::Reply(Ticket::Reply(sender), reply) => drop(sender.send(reply)),
-                Action::Grown(place) => drop(grown.send_replace(place)),
-                Action::Failed(error) => say.say(&error.to_string()),
+            if let Some(command) = act(action, grown, say) {
+                // A driver that has ended leaves nothing to be done.
+                let _ = commands.send(command);
             }
+        }
+    }
+}
+
+/// Does what needs no network; the rest is for the driver.
+fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<Command> {
+    match action {
+        Action::Reply(Ticket::Reply(sender), reply) => {
+            // Whoever asked may have gone.
+            let _ = sender.send(reply);
+            None
+        }
+        Action::Verdict(Ticket::Gossip { message, source }, verdict) => {
+            let acceptance = match verdict {
+                Verdict::Accept => MessageAcceptance::Accept,
+                Verdict::Reject => MessageAcceptance::Reject,
+                Verdict::Ignore => MessageAcceptance::Ignore,
+            };
+            Some(Command::Verdict { message, source, acceptance })
+        }
+        // A message's verdict is no reply, nor the other way round.
+        Action::Reply(Ticket::Gossip { .. }, _) | Action::Verdict(Ticket::Reply(_), _) => None,
+        Action::Publish(events) => {
+            let mut frames = PutFrames::default();
+            for wire in &events {
+                frames.push(wire);
+            }
+            Some(Command::Publish(frames.finish().0))
+        }
+        Action::Gossip(joins) => Some(Command::Gossip(joins)),
+        Action::Ask { ask, peer, request } => {
+            let mut frame = Vec::new();
+            let sealed = request.frame(&mut frame);
+            Some(Command::Ask { ask, peer, frame: sealed.is_ok().then_some(frame) })
+        }
+        Action::Call(target) => Some(Command::Call(target)),
+        Action::Grown(place) => {
+            grown.send_replace(place);
+            None
+        }
+        Action::Failed(error) => {
+            say.say(&error.to_string());
+            None
         }
     }
 }

@@ -53,12 +53,10 @@ impl<R> Shared<R> {
     /// Hands a request to the node's thread, in the order of calls.
     pub async fn submit(&self, request: Decoded, origin: Origin) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        let ticket = Ticket::Reply(sender);
         let input = match request {
-            Decoded::Put(events) => Input::Put { ticket, origin, events },
-            Decoded::Other(request) => Input::Ask { ticket, origin, request },
+            Decoded::Put(events) => Input::Put { ticket: Ticket::Reply(sender), origin, events },
+            Decoded::Other(request) => Input::Ask { ticket: Ticket::Reply(sender), origin, request },
             Decoded::Bad(reply) => {
-                let Ticket::Reply(sender) = ticket;
                 let _ = sender.send(reply);
                 return receiver;
             }

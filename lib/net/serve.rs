@@ -158,11 +158,21 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     let opener = log.opener();
     let nodes = config.fleet.iter().flat_map(|fleet| &fleet.nodes);
     let nodes: Vec<Multiaddr> = nodes.filter_map(|text| peer::address(text).ok()).collect();
+    // Ourselves we do not call.
+    let own = config.key.did();
+    let mut targets: Vec<Multiaddr> = config.peers;
+    targets.extend(nodes.iter().cloned());
+    targets.retain(|address| peer::peer_of(address) != Some(own));
+    targets.sort_unstable();
+    targets.dedup();
     let node = Node::new(
         mesh::Config {
             key: config.key.clone(),
             fleet: config.fleet,
+            leads: config.leads,
             nodes: nodes.iter().filter_map(peer::peer_of).collect(),
+            targets: targets.iter().map(peer::peer_of).collect(),
+            seed: seed().map_err(network)?,
             log_limit_bytes: config.log_limit_bytes,
         },
         log,
@@ -186,13 +196,16 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             .listen_on(address.clone())
             .map_err(|error| ServeError::Listen { address: address.clone(), reason: error.to_string() })?;
     }
-    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file);
+    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, targets);
     runtime.block_on(driver.listens(&config.listen, LISTEN_PATIENCE))?;
     let listener = bind(&config.socket)?;
     let say = config.say;
     let core = std::thread::Builder::new()
         .name("node".to_owned())
-        .spawn(move || core::run(node, queue, clock, &grown, &say))
+        .spawn({
+            let commands = commands.clone();
+            move || core::run(node, queue, clock, &grown, &commands, &say)
+        })
         .map_err(network)?;
     let places = Arc::new(Semaphore::new(socket::CONNECTIONS));
     runtime.spawn(driver.run());
@@ -200,6 +213,12 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     runtime.spawn(tick(inputs.clone()));
     drop(entered);
     Ok(Running { runtime, core, inputs, commands, stopping, places, socket: config.socket, _claim: config.claim })
+}
+
+fn seed() -> io::Result<u64> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed)?;
+    Ok(u64::from_ne_bytes(seed))
 }
 
 /// Time passes for the state machine four times a second.

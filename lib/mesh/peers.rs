@@ -1,0 +1,87 @@
+//! Who is connected, what they are asked, and what comes of it.
+
+use super::log::{Id, Log, LogError, id_of};
+use super::node::{Action, Batch, Node, Now, Outcome};
+use super::reconcile::Comparison;
+use crate::attach::{Reply, Request};
+use crate::event::Event;
+use crate::key::Did;
+
+/// A connected peer.
+#[derive(Debug)]
+pub struct Peer {
+    comparison: Comparison,
+}
+
+impl Peer {
+    pub(super) fn compare_soon(&mut self, now_ms: u64) {
+        self.comparison.soon(now_ms);
+    }
+}
+
+impl<L: Log, T> Node<L, T> {
+    pub(super) fn connected(&mut self, peer: Did, target: Option<usize>, now: Now) {
+        self.calls.connected(peer, target, now.uptime_ms);
+        self.peers.entry(peer).or_insert_with(|| Peer { comparison: Comparison::new(now.uptime_ms) });
+    }
+
+    pub(super) fn disconnected(&mut self, peer: Did, now: Now) {
+        self.calls.disconnected(peer, now.uptime_ms);
+        self.peers.remove(&peer);
+        self.asked.retain(|_, asked| *asked != peer);
+        self.carry.gone(&peer);
+    }
+
+    pub(super) fn behind(&mut self, peer: &Did, now: Now) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.compare_soon(now.uptime_ms);
+        }
+    }
+
+    /// Members are asked for what may be missing here.
+    pub(super) fn compare(&mut self, now: Now) -> Result<Vec<Action<T>>, LogError> {
+        let mut asks = Vec::new();
+        for (did, peer) in &mut self.peers {
+            // Ad hoc, throw-away callers look like nodes; they refuse once.
+            if self.members.is_peer(did, now.wall)
+                && let Some(request) = peer.comparison.next(&self.log, now.uptime_ms)?
+            {
+                asks.push((*did, request));
+            }
+        }
+        Ok(asks.into_iter().map(|(peer, request)| self.asks(peer, request).1).collect())
+    }
+
+    /// A numbered request to a peer.
+    pub(super) fn asks(&mut self, peer: Did, request: Request) -> (u64, Action<T>) {
+        self.last_ask += 1;
+        let ask = self.last_ask;
+        self.asked.insert(ask, peer);
+        (ask, Action::Ask { ask, peer, request })
+    }
+
+    pub(super) fn answered(&mut self, ask: u64, outcome: Outcome, now: Now, batch: &mut Batch<T>) {
+        let Some(did) = self.asked.remove(&ask) else { return };
+        if self.carry.asked(ask) {
+            let answers = self.carry.answered(ask, outcome, now.uptime_ms);
+            self.fetched(answers, now, batch);
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&did) else { return };
+        match outcome {
+            Outcome::Events(events) => {
+                let events: Vec<Event> = events.into_iter().flatten().collect();
+                let ids: Vec<Id> = events.iter().filter_map(|event| id_of(event.id())).collect();
+                let wanted = peer.comparison.fetched(&ids);
+                let wanted = |event: &Event| id_of(event.id()).is_some_and(|id| wanted.contains(&id));
+                self.fetched(events.into_iter().filter(wanted).collect(), now, batch);
+            }
+            Outcome::Other(Reply::Ids { ids, more, same }) => {
+                if let Err(error) = peer.comparison.listed(&self.log, &ids, more, same) {
+                    batch.actions.push(Action::Failed(error));
+                }
+            }
+            Outcome::Other(_) | Outcome::Failed => peer.comparison.failed(now.uptime_ms),
+        }
+    }
+}

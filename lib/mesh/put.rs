@@ -1,0 +1,170 @@
+//! Storing: what is handed over, gossiped or fetched, and what is learnt from it.
+
+use super::judge::{self, Code, Fault};
+use super::log::{Log, LogError, Mark, id_of};
+use super::members::Change;
+use super::node::{Action, Batch, Checked, Node, Now, Origin, Verdict};
+use crate::attach::Refused;
+use crate::event::{Event, answers_of};
+
+/// What became of an event that passed the rules.
+enum Stored {
+    New,
+    There,
+    /// The log failed; the batch says why.
+    Failed,
+}
+
+impl<L: Log, T> Node<L, T> {
+    /// Events handed over: stored, receipted, passed on.
+    pub(super) fn put(&mut self, ticket: T, origin: Origin, events: Vec<Checked>, now: Now, batch: &mut Batch<T>) {
+        let mut ids = Vec::with_capacity(events.len());
+        let mut refused = Vec::new();
+        for event in events {
+            let judged = event.and_then(|event| {
+                judge::judge(&event, &self.members, now.wall)?;
+                self.rate(&event, origin, now)?;
+                Ok(event)
+            });
+            match judged {
+                Ok(event) => {
+                    ids.push(event.id().to_owned());
+                    if let Stored::New = self.store(&event, batch) {
+                        batch.publish.push(event.into_wire());
+                    }
+                }
+                Err(fault) => refused.push(Refused {
+                    id: fault.id,
+                    code: fault.code.word().to_owned(),
+                    reason: fault.reason,
+                    node_time: now.wall,
+                }),
+            }
+        }
+        let reply = self.receipt(ids, refused, now);
+        batch.actions.push(Action::Reply(ticket, reply));
+    }
+
+    fn rate(&mut self, event: &Event, origin: Origin, now: Now) -> Result<(), Fault> {
+        let Origin::Peer { address, did } = origin else { return Ok(()) };
+        let counted = event.kind() == "enrol" && !self.members.is_peer(&did, now.wall);
+        if !counted || self.rates.take(address, now.uptime_ms) {
+            return Ok(());
+        }
+        let reason = "too many requests to enrol from this address; try again in a minute".to_owned();
+        Err(Fault { id: event.id().to_owned(), code: Code::Busy, reason })
+    }
+
+    /// A gossip message: what is good in it is stored; it is passed on only if
+    /// all of it is.
+    pub(super) fn gossip(&mut self, ticket: T, events: Vec<Checked>, now: Now, batch: &mut Batch<T>) {
+        let provable = |event: &Checked| matches!(event, Err(fault) if fault.code.is_provable());
+        if events.is_empty() || events.iter().any(provable) {
+            batch.actions.push(Action::Verdict(ticket, Verdict::Reject));
+            return;
+        }
+        let mut verdict = Verdict::Accept;
+        for event in events.into_iter().flatten() {
+            if judge::judge(&event, &self.members, now.wall).is_err() {
+                verdict = Verdict::Ignore;
+            } else if let Stored::Failed = self.store(&event, batch) {
+                verdict = Verdict::Ignore;
+            }
+        }
+        batch.actions.push(Action::Verdict(ticket, verdict));
+    }
+
+    /// Events fetched from a peer; they are not gossiped again.
+    pub(super) fn fetched(&mut self, events: Vec<Event>, now: Now, batch: &mut Batch<T>) {
+        for event in events {
+            if judge::judge(&event, &self.members, now.wall).is_ok() {
+                self.store(&event, batch);
+            }
+        }
+    }
+
+    /// Stores what the rules have passed, and learns from it.
+    fn store(&mut self, event: &Event, batch: &mut Batch<T>) -> Stored {
+        if batch.error.is_some() {
+            return Stored::Failed;
+        }
+        match self.try_store(event, batch) {
+            Ok(true) => Stored::New,
+            Ok(false) => Stored::There,
+            Err(error) => {
+                batch.error = Some(error);
+                Stored::Failed
+            }
+        }
+    }
+
+    fn try_store(&mut self, event: &Event, batch: &mut Batch<T>) -> Result<bool, LogError> {
+        if !batch.began {
+            self.log.begin()?;
+            batch.began = true;
+        }
+        let open = self.members.is_request(event) && !self.is_answered(event)?;
+        let mark = Mark { open, record: self.members.record(event) };
+        if !self.log.insert(event, &mark)? {
+            return Ok(false);
+        }
+        batch.stored += 1;
+        if self.members.is_answer(event) {
+            let request = event.in_reply_to().unwrap_or_default();
+            if let Some(id) = id_of(request) {
+                self.log.answered(&id, event.subject(), requests_of(event.kind()))?;
+                batch.woken.push(request.to_owned());
+            }
+        }
+        match self.members.learn(event) {
+            Change::None => {}
+            Change::Joined(_) => batch.joined = true,
+            Change::Revoked(did, agent) => {
+                self.log.remove_source(&did, agent.as_deref())?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has a Leader's answer come before its request?
+    fn is_answered(&self, request: &Event) -> Result<bool, LogError> {
+        let Some(id) = id_of(request.id()) else { return Ok(false) };
+        let answers = self.log.replies(&id)?;
+        Ok(answers.iter().any(|wire| Event::from_wire(wire).is_ok_and(|answer| self.is_answer_to(&answer, request))))
+    }
+
+    /// Under a Leader's key, of the right type, about the same subject?
+    pub(super) fn is_answer_to(&self, answer: &Event, request: &Event) -> bool {
+        self.members.is_answer(answer)
+            && answer.in_reply_to() == Some(request.id())
+            && answer.subject() == request.subject()
+            && answers_of(request.kind()).contains(&answer.kind())
+    }
+}
+
+/// The types that an answer of this type may be to.
+fn requests_of(answer: &str) -> &'static [&'static str] {
+    match answer {
+        "enrolled" => &["enrol"],
+        "accepted" => &["pr", "dr"],
+        "answer" => &["help"],
+        "revoked" => &["revoked"],
+        "refused" => &["enrol", "pr", "dr", "revoked"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_and_requests_are_each_others_inverse() {
+        for request in ["enrol", "pr", "dr", "help", "revoked", "note"] {
+            for answer in ["enrolled", "accepted", "answer", "revoked", "refused", "note"] {
+                let there = answers_of(request).contains(&answer);
+                assert_eq!(requests_of(answer).contains(&request), there, "{request} {answer}");
+            }
+        }
+    }
+}
