@@ -86,7 +86,7 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             for wire in &events {
                 frames.push(wire);
             }
-            Some(Command::Publish(frames.finish().0))
+            Some(Command::Publish(frames.finish()))
         }
         Action::Gossip(joins) => Some(Command::Gossip(joins)),
         Action::Ask { ask, peer, request } => {

@@ -6,7 +6,7 @@ use super::core::Ticket;
 use super::peer::{did_of, peer_id_in, peer_id_of};
 use super::request::{Shared, decode, stopping};
 use super::swarm::{Names, Protocols, ProtocolsEvent};
-use crate::attach::{HEADER_BYTES, Reply, Request, body_length};
+use crate::attach::{HEADER_BYTES, PutFrame, Reply, Request};
 use crate::key::Did;
 use crate::mesh::{Input, Origin, Outcome, Reader, check};
 use futures::StreamExt as _;
@@ -37,8 +37,8 @@ pub(super) enum Command {
     Respond(ResponseChannel<Vec<u8>>, Vec<u8>),
     /// Pass a gossip message on, or not.
     Verdict { message: MessageId, source: PeerId, acceptance: MessageAcceptance },
-    /// Gossip these frames, one behind the other.
-    Publish(Vec<u8>),
+    /// Gossip these frames' bodies.
+    Publish(Vec<PutFrame>),
     /// Take part in the gossip, or no longer.
     Gossip(bool),
     /// Ask a peer; without a frame it has failed.
@@ -168,7 +168,7 @@ impl<R: Reader + 'static> Driver<R> {
                 let gossip = &mut self.swarm.behaviour_mut().gossip;
                 gossip.report_message_validation_result(&message, &source, acceptance);
             }
-            Command::Publish(frames) => self.publish(&frames),
+            Command::Publish(frames) => self.publish(frames),
             Command::Gossip(joins) => {
                 let topic = self.names.topic();
                 let gossip = &mut self.swarm.behaviour_mut().gossip;
@@ -191,16 +191,14 @@ impl<R: Reader + 'static> Driver<R> {
         }
     }
 
-    fn publish(&mut self, mut frames: &[u8]) {
+    fn publish(&mut self, frames: Vec<PutFrame>) {
         let topic = self.names.topic();
-        while let Some((header, rest)) = frames.split_first_chunk::<HEADER_BYTES>() {
-            let length = body_length(*header).unwrap_or(rest.len()).min(rest.len());
-            let (body, next) = rest.split_at(length);
+        for mut frame in frames {
+            let body = frame.bytes.split_off(HEADER_BYTES);
             // Nobody there, or queues full: peers fetch it when they compare.
             if let Err(error) = self.swarm.behaviour_mut().gossip.publish(topic.clone(), body) {
                 self.shared.say.log(|| format!("gossip: {error}"));
             }
-            frames = next;
         }
     }
 
