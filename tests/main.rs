@@ -4,6 +4,7 @@ mod agentid_hash;
 mod cooee_key;
 mod cooee_pub;
 mod enrol;
+mod hwprobe;
 mod manual;
 mod node;
 mod register;

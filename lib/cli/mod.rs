@@ -107,6 +107,12 @@ impl Io {
     }
 }
 
+/// This executable, for a command that has to ask something in a child process;
+/// empty, which cannot be started, where the system does not tell.
+pub fn this_program() -> std::path::PathBuf {
+    std::env::current_exe().unwrap_or_default()
+}
+
 /// Where the common arguments sit in a command's parser.
 pub trait HasCommon {
     /// The flattened common arguments.
