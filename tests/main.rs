@@ -7,6 +7,7 @@ mod enrol;
 mod hwprobe;
 mod manual;
 mod node;
+mod opening;
 mod register;
 mod requests;
 mod seal;

@@ -9,6 +9,7 @@ mod number;
 mod refusal;
 mod request;
 mod revoke;
+mod sealed;
 mod token;
 
 pub use fleet::{Fleet, FleetError, Invitation, Leader, Policy, is_node_address};
@@ -20,4 +21,5 @@ pub use number::{Allotted, Full, LONG_NUMBERS, Numbers, Own, SHORT_NUMBERS, allo
 pub use refusal::Refusal;
 pub use request::{Request, subject};
 pub use revoke::{Revocation, RevokeVerdict, judge_revoked, parse_agent_did};
+pub use sealed::judge_sealed;
 pub use token::{is_token, token_text};

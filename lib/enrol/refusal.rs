@@ -13,6 +13,12 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was sealed does not come out.
+    #[error("the sealed request does not open: {0}")]
+    Sealed(String),
+    /// The sealed event and the one around it are not of one piece.
+    #[error("\"{0}\" is not the same inside and outside")]
+    Mismatch(&'static str),
     /// Meant for another fleet.
     #[error("meant for another fleet")]
     Audience,
@@ -82,6 +88,8 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "malformed",
+            Self::Sealed(_) => "sealed",
+            Self::Mismatch(_) => "mismatch",
             Self::Audience => "audience",
             Self::Expired(_) => "expired",
             Self::Future(_) => "future",

@@ -1,6 +1,7 @@
 //! `age-enrol`: agents sealed into requests, and requests opened again.
 
 mod bytes;
+mod open;
 mod request;
 
 use clap::Parser;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 #[allow(clippy::struct_excessive_bools)] // each is a flag
 struct Enrol {
     /// Open instead of seal
-    #[arg(long, requires = "bytes")]
+    #[arg(long)]
     open: bool,
     /// Seal or open stdin as it is, as age does
     #[arg(long)]
@@ -105,7 +106,11 @@ $ age-enrol --bytes -r age1… < secret > sealed
 $ age-enrol --bytes --open -i identity < sealed > secret";
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
-        if self.bytes { bytes::run(&self, io) } else { request::run(&self, io) }
+        match (self.bytes, self.open) {
+            (true, _) => bytes::run(&self, io),
+            (false, true) => open::run(&self, io),
+            (false, false) => request::run(&self, io),
+        }
     }
 }
 
