@@ -93,13 +93,11 @@ impl TokenText {
     #[inline]
     fn with_members(&self, then: impl FnOnce(&[(&str, &[u8]); 6])) {
         let token = self.token();
-        let mut quoted = Vec::with_capacity(10);
-        quoted.push(b'"');
-        self.write(&mut quoted);
-        quoted.push(b'"');
+        let mut quoted = [b'"'; 10];
+        let length = self.copy_to(&mut quoted[1..9]);
         let [version, host_id, gpu_slot, reserved, checksum] = &mut [itoa::Buffer::new(); 5];
         then(&[
-            ("token", &quoted),
+            ("token", &quoted[..length + 2]),
             ("version", version.format(token.version).as_bytes()),
             ("host_id", host_id.format(token.host_id).as_bytes()),
             ("gpu_slot", gpu_slot.format(token.gpu_slot).as_bytes()),

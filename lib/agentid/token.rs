@@ -236,6 +236,18 @@ impl TokenText {
         (self.packed & ((1 << bits) - 1)) as u16
     }
 
+    /// Puts its characters at the start of eight bytes; how many they are.
+    #[inline]
+    pub(super) fn copy_to(self, text: &mut [u8]) -> usize {
+        if self.long {
+            text.copy_from_slice(&crockford::write::<8>(self.packed));
+            8
+        } else {
+            text[..5].copy_from_slice(&crockford::write::<5>(self.packed));
+            5
+        }
+    }
+
     /// Adds its characters to `out`.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {

@@ -27,8 +27,10 @@ pub struct Lines<R> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Up to here the buffer is known to hold no `\n`.
+    /// From `start` up to here the buffer is known to hold no `\n`.
     scanned: usize,
+    /// Where the next one is, if it was found already.
+    line_end: Option<usize>,
     number: u64,
     limit: usize,
     at_end: bool,
@@ -50,6 +52,7 @@ impl<R: Read> Lines<R> {
             start: 0,
             end: 0,
             scanned: 0,
+            line_end: None,
             number: 0,
             limit,
             at_end: false,
@@ -76,11 +79,17 @@ impl<R: Read> Lines<R> {
         if self.at_end {
             return self.start < self.end;
         }
-        let found = memchr::memchr(b'\n', &self.buffer[self.scanned..self.end]).is_some();
-        if !found {
-            self.scanned = self.end;
+        self.find();
+        self.line_end.is_some()
+    }
+
+    /// Looks for the next `\n`, unless it was found already.
+    #[inline]
+    fn find(&mut self) {
+        if self.line_end.is_none() {
+            self.line_end = memchr::memchr(b'\n', &self.buffer[self.scanned..self.end]).map(|at| self.scanned + at);
+            self.scanned = self.line_end.unwrap_or(self.end);
         }
-        found
     }
 
     /// The next line that is not blank, or `None` at the end.
@@ -111,13 +120,13 @@ impl<R: Read> Lines<R> {
     fn span(&mut self) -> io::Result<Option<(usize, usize)>> {
         let mut skipping = false;
         loop {
-            if let Some(found) = memchr::memchr(b'\n', &self.buffer[self.scanned..self.end]) {
-                let (from, to) = (self.start, self.scanned + found);
+            self.find();
+            if let Some(to) = self.line_end.take() {
+                let from = self.start;
                 self.start = to + 1;
                 self.scanned = self.start;
                 return Ok(Some((from, if skipping { usize::MAX } else { to })));
             }
-            self.scanned = self.end;
             // One byte more than the limit may be the `\r` of the line's end.
             if self.end - self.start > self.limit + 1 {
                 skipping = true;

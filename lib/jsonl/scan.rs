@@ -13,6 +13,19 @@ pub const DEPTH_LIMIT: u32 = 100;
 /// 100,000 keys is not 10^10 comparisons.
 const PAIRWISE_KEYS: usize = 16;
 
+/// Bytes that stand for themselves inside a string.
+static PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};
+
 /// Why a text is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -163,6 +176,15 @@ impl<'a> Object<'a> {
         object.members.iter().map(move |member| (object.key_of(member), object.value_of(member)))
     }
 
+    /// As [`Object::iter`], with each key as it stands between its quotes too.
+    pub(super) fn iter_with_raw_keys(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>, Value<'a>)> + use<'a> {
+        let object = *self;
+        object
+            .members
+            .iter()
+            .map(move |member| (object.span(member.key), object.key_of(member), object.value_of(member)))
+    }
+
     /// How many members it has.
     pub fn len(&self) -> usize {
         self.members.len()
@@ -179,7 +201,12 @@ impl<'a> Object<'a> {
     }
 
     fn key_is(&self, member: &Member, key: &str) -> bool {
-        if member.escaped { self.key_of(member) == key } else { self.span(member.key) == key }
+        let (from, to) = member.key;
+        if member.escaped {
+            self.key_of(member) == key
+        } else {
+            (to - from) as usize == key.len() && &self.text.as_bytes()[from as usize..to as usize] == key.as_bytes()
+        }
     }
 
     fn key_of(&self, member: &Member) -> Cow<'a, str> {
@@ -380,6 +407,8 @@ impl Scan<'_> {
         self.expect(b'"')?;
         let mut escaped = false;
         loop {
+            let rest = &self.text[self.at..];
+            self.at += rest.iter().position(|byte| !PLAIN[usize::from(*byte)]).unwrap_or(rest.len());
             match self.next()? {
                 b'"' => return Ok(escaped),
                 b'\\' => {
@@ -390,11 +419,10 @@ impl Scan<'_> {
                         _ => return self.back(),
                     }
                 }
-                0..=0x1f => {
+                _ => {
                     self.at -= 1;
                     return Err(Reason::ControlCharacter);
                 }
-                _ => {}
             }
         }
     }
@@ -533,15 +561,27 @@ fn unique(text: &str, keys: &mut [(u32, u32, bool)], any_escaped: bool) -> Resul
         return meant.windows(2).find(|pair| pair[0].0 == pair[1].0).map_or(Ok(()), |pair| duplicate(&pair[1].1));
     }
     if keys.len() <= PAIRWISE_KEYS {
+        // Most keys differ in their sketches, so that few are read twice.
+        let mut sketches = [0; PAIRWISE_KEYS];
         for (index, key) in keys.iter().enumerate() {
-            if keys[..index].iter().any(|earlier| raw(earlier) == raw(key)) {
+            let sketch = sketch(&text.as_bytes()[key.0 as usize..key.1 as usize]);
+            let alike = |earlier: usize| sketches[earlier] == sketch && raw(&keys[earlier]) == raw(key);
+            if (0..index).any(alike) {
                 return duplicate(key);
             }
+            sketches[index] = sketch;
         }
         return Ok(());
     }
     keys.sort_unstable_by(|a, b| raw(a).cmp(raw(b)).then(a.0.cmp(&b.0)));
     keys.windows(2).find(|pair| raw(&pair[0]) == raw(&pair[1])).map_or(Ok(()), |pair| duplicate(&pair[1]))
+}
+
+/// A key's length and three of its bytes: what is not equal here is not equal.
+#[inline]
+fn sketch(key: &[u8]) -> u64 {
+    let byte = |at: usize| u64::from(key.get(at).copied().unwrap_or_default());
+    (key.len() as u64) << 24 | byte(0) << 16 | byte(key.len() / 2) << 8 | byte(key.len().wrapping_sub(1))
 }
 
 #[cfg(test)]
@@ -578,6 +618,10 @@ mod tests {
     fn faults_are_named_with_their_column() {
         let many = (0..40).fold(String::new(), |text, n| text + &format!("\"k{n}\":0,"));
         assert_eq!(reason(r#"{"a":1,"a":2}"#), (8, Reason::DuplicateKey("a".into())));
+        assert_eq!(reason(r#"{"":1,"axb":1,"ayb":1,"axxb":1,"":2}"#), (32, Reason::DuplicateKey(String::new())));
+        // Alike in length and in the bytes that are looked at first, but not the same.
+        assert!(parse(br#"{"abcxcba":1,"abdxdba":2,"acbxbca":3}"#).is_ok());
+        assert_eq!(reason(r#"{"abcxcba":1,"abdxdba":2,"abcxcba":3}"#), (26, Reason::DuplicateKey("abcxcba".into())));
         assert_eq!(reason(r#"{"a":1,"\u0061":2}"#), (8, Reason::DuplicateKey("a".into())));
         assert_eq!(reason(r#"[{"x":{"a":1,"b":0,"a":2}}]"#), (20, Reason::DuplicateKey("a".into())));
         assert_eq!(reason(&format!("{{{many}\"k7\":1}}")).1, Reason::DuplicateKey("k7".into()));

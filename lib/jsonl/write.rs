@@ -6,7 +6,9 @@ use super::Object;
 pub fn string(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
-    for byte in text.bytes() {
+    let plain = text.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(text.len());
+    out.extend_from_slice(&text.as_bytes()[..plain]);
+    for byte in text.bytes().skip(plain) {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -45,18 +47,42 @@ pub fn splice(out: &mut Vec<u8>, object: &Object<'_>, members: &[(&str, &[u8])])
     merge(out, object, members);
 }
 
-/// As [`splice`], behind a `{` and perhaps members that stand there already.
+/// As [`splice`], behind a `{` and perhaps members that stand there already; at
+/// most 64 members can be set.
 pub fn merge(out: &mut Vec<u8>, object: &Object<'_>, members: &[(&str, &[u8])]) {
-    for (key, value) in object.iter() {
-        let value = members.iter().find(|(name, _)| *name == key).map_or(value.raw().as_bytes(), |(_, new)| new);
-        member(out, &key, value);
+    let mut set = 0_u64;
+    for (raw_key, key, value) in object.iter_with_raw_keys() {
+        let value = match members.iter().position(|(name, _)| *name == key) {
+            Some(found) => {
+                set |= 1 << found;
+                members[found].1
+            }
+            None => value.raw().as_bytes(),
+        };
+        if raw_key.len() == key.len() {
+            pair(out, raw_key, value);
+        } else {
+            member(out, &key, value);
+        }
     }
-    for (key, value) in members {
-        if object.get(key).is_none() {
-            member(out, key, value);
+    for (index, (name, value)) in members.iter().enumerate() {
+        if set >> index & 1 == 0 {
+            member(out, name, value);
         }
     }
     out.push(b'}');
+}
+
+/// As [`member`], with a key that needs no escapes.
+fn pair(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+    out.reserve(key.len() + value.len() + 4);
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+    out.extend_from_slice(value);
 }
 
 #[cfg(test)]
@@ -75,6 +101,10 @@ mod tests {
         let empty = scanner.object(b"{}").expect("good");
         splice(&mut out, &empty, &[("a", b"1")]);
         assert_eq!(out, br#"{"a":1}"#);
+        out.clear();
+        let escaped = scanner.object(br#"{"h\u0061sh":"old","q\"\u0031":"\u0041","e":{}}"#).expect("good");
+        splice(&mut out, &escaped, &[("hash", b"\"new\""), ("n", b"0")]);
+        assert_eq!(out, br#"{"hash":"new","q\"1":"\u0041","e":{},"n":0}"#);
     }
 
     #[test]
