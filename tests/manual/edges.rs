@@ -125,3 +125,20 @@ fn terminals_see_no_escapes() {
         }
     }
 }
+
+/// Nobody types JSON lines: a command that wants input says so instead of
+/// waiting for it. The commands that want none are named here.
+#[test]
+fn a_terminal_is_no_input() {
+    for name in commands() {
+        if ["agentid-resolve", "cooee-key", "cooee-sub", "hwprobe"].contains(&name.as_str()) {
+            continue;
+        }
+        // `script` runs it on a terminal of its own.
+        let line = "\"$1\" --version >/dev/null && script -qec \"'$1'\" /dev/null </dev/null";
+        let ran = sh(&name, line);
+        let said = ran.out().replace('\r', "").replace("^D\u{8}\u{8}", "");
+        assert_eq!(ran.code(), 2, "{name}: {said}");
+        assert!((1..=2).contains(&said.lines().count()) && said.starts_with(&format!("{name}: ")), "{name}: {said:?}");
+    }
+}
