@@ -134,7 +134,6 @@ def start():
 def ident():
     count = 4_000_000
     section("ident", f"{count:,} words and {count // 10:,} JSON lines on one core; the peer is jq")
-    tokens = output([ours("agentid-encode")], input="".join(f"{n % 1024}:{n % 16}\n" for n in range(count)).encode())
     words = write("words", "".join(f"{n % 1024}:{n % 16}\n" for n in range(count)))
     tokens = write("tokens", output(["taskset", "-c", "0", ours("agentid-encode"), "--raw"], stdin=open(words)))
     lines = [json.dumps({"host_id": n % 1024, "gpu_slot": n % 16}) for n in range(count // 10)]
