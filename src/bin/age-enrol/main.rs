@@ -22,10 +22,10 @@ struct Enrol {
     /// Seal or open stdin as it is, as age does
     #[arg(long)]
     bytes: bool,
-    /// Seal to this recipient too (age1…); with --bytes to it alone; may be repeated
+    /// Seal to this recipient too; with --bytes to it alone; may be repeated
     #[arg(short, long, value_name = "AGE1…", conflicts_with = "open")]
     recipient: Vec<String>,
-    /// Open with the identities in this file [default: the folder's leader.age]; may be repeated
+    /// Open with this file's identities [default: leader.age]; may be repeated
     #[arg(short, long, value_name = "FILE", requires = "open")]
     identity: Vec<PathBuf>,
     /// Write to a file, whole or not at all

@@ -29,10 +29,10 @@ struct Pub {
     /// Speak as the agent of this host with this tiny id
     #[arg(long, value_name = "TINY_ID")]
     agent: Option<String>,
-    /// When to be content
-    #[arg(long, value_name = "LEVEL", default_value = "stored")]
+    /// When to be content: spooled, stored or answered
+    #[arg(long, hide_possible_values = true, value_name = "LEVEL", default_value = "stored")]
     wait: Level,
-    /// Give up after this; the events are kept [default: 10s, with --wait answered 60s]
+    /// Give up after this; the events are kept [default: 10s, answered 60s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<SignedDuration>,
     /// Only send what earlier runs have kept; reads no stdin
