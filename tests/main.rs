@@ -3,6 +3,7 @@ mod agentid;
 mod agentid_hash;
 mod cooee_key;
 mod cooee_pub;
+mod cooee_sub;
 mod enrol;
 mod hwprobe;
 mod manual;

@@ -71,7 +71,13 @@ impl Client {
         }
     }
 
-    /// A second handle on the connection, to receive in another thread.
+    /// Ends the connection for every handle on it: a receive that waits ends.
+    pub fn close(&self) {
+        // It may have ended already.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// A second handle on the connection, for another thread.
     pub fn split(&self) -> io::Result<Self> {
         Ok(Self { stream: self.stream.try_clone()?, out: Vec::new(), body: Vec::new() })
     }

@@ -2,6 +2,7 @@
 
 use super::{Exit, Failure, Io};
 use crate::jsonl::Lines;
+use rustix::event::{PollFd, PollFlags, poll};
 use std::fmt::Display;
 use std::io::{self, Read};
 
@@ -15,6 +16,17 @@ pub struct Output {
 impl Output {
     pub(super) fn stdout() -> Self {
         Self { buffer: Vec::new() }
+    }
+
+    /// Calls `then` on a thread of its own once nobody reads stdout any more: a
+    /// resident command that has nothing to print would not find out.
+    pub fn when_closed(then: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(move || {
+            let stdout = rustix::stdio::stdout();
+            let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+            while poll(&mut watched, None) == Err(rustix::io::Errno::INTR) {}
+            then();
+        });
     }
 
     /// One line; the `\n` is added here.

@@ -38,11 +38,12 @@ pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> R
 
 fn address(flag: &str, text: &str) -> Result<Multiaddr, Failure> {
     net::address(text).map_err(|error| {
-        Failure::could_not_run(format_args!("{flag} \"{text}\": {error}")).hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
+        Failure::could_not_run(format_args!("{flag} \"{text}\": {error}"))
+            .hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
     })
 }
 
-fn failure(error: ServeError) -> Failure {
+pub fn failure(error: ServeError) -> Failure {
     match &error {
         ServeError::Running(_) => Failure::temporary(error),
         ServeError::Io { .. } | ServeError::Listen { .. } | ServeError::Log(_) | ServeError::Network(_) => {

@@ -1,3 +1,0 @@
-//! `cooee-sub`.
-
-fn main() {}

@@ -1,0 +1,92 @@
+//! `cooee-sub`: prints events from the mesh; with `--serve` it is the node.
+
+mod serve;
+mod subscribe;
+
+use clap::Parser;
+use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool, duration};
+use jiff::{SignedDuration, Timestamp};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Print the events that match UCXL patterns, as they come; or be this folder's node
+#[derive(Parser)]
+struct Sub {
+    /// UCXL patterns; `any` and `*` match everything in their place
+    #[arg(value_name = "PATTERN", required_unless_present = "serve")]
+    patterns: Vec<String>,
+    /// End after N events; fewer is exit 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Begin with stored events from then on: a time, or how long ago
+    #[arg(long, value_name = "TIME|1h", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Only events of this type; may be repeated
+    #[arg(long = "type", value_name = "NAME")]
+    types: Vec<String>,
+    /// Only requests that no leader has answered, each again every 60 s
+    #[arg(long)]
+    unanswered: bool,
+    /// End when the stored events are printed; all of them, without --since
+    #[arg(long)]
+    no_follow: bool,
+    /// End after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<SignedDuration>,
+    /// Be the node of this folder, until SIGTERM
+    #[arg(long, conflicts_with_all = ["patterns", "count", "since", "types", "unanswered", "no_follow", "timeout"])]
+    serve: bool,
+    /// As a node, listen here; may be repeated; without it only call others
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Vec<String>,
+    /// As a node, call this one besides the fleet file's; may be repeated
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<String>,
+    /// Folder of the key, the fleet file, the log and the socket
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl HasCommon for Sub {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Tool for Sub {
+    const SCHEMA: &'static str = include_str!("schema.json");
+    const MANUAL: &'static str = include_str!("../../../man/cooee-sub.md");
+    const EXAMPLES: &'static str = "\
+$ cooee-sub --serve --listen /ip4/0.0.0.0/tcp/4001 &
+$ cooee-sub --since 1h --no-follow ucxl://any:any@COOEE:any | jq -r .type
+cooee.enrol.v1
+cooee.enrolled.v1
+$ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
+    age-enrol --open | agentid-register | cooee-pub";
+
+    fn run(self, io: &mut Io) -> Result<Exit, Failure> {
+        let folder = Folder::find(self.dir.as_deref())?;
+        if self.serve {
+            let node = serve::start(io, &folder, &self.listen, &self.peer)?;
+            node.until_signal().map_err(serve::failure)?;
+            return Ok(Exit::Done);
+        }
+        subscribe::run(io, &folder, &self)
+    }
+}
+
+/// RFC 3339, or a duration before now.
+fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let ago =
+        duration(text).map_err(|_| "expected a time such as 2026-01-31T12:00:00Z, or how long ago: 90s, 1h, 7d")?;
+    Timestamp::now().saturating_sub(ago).map_err(|error| error.to_string())
+}
+
+fn main() -> ExitCode {
+    cli::main::<Sub>("cooee-sub")
+}
