@@ -62,6 +62,11 @@ impl Members {
         self.fleet.is_none() || self.nodes.contains(did) || self.may_speak(did, now)
     }
 
+    /// Does the fleet name this key: in its file, or by a Leader's word?
+    pub fn is_named(&self, did: &Did, now: Timestamp) -> bool {
+        self.fleet.is_some() && self.is_peer(did, now)
+    }
+
     /// Is it a node that the fleet file names?
     pub fn is_node(&self, did: &Did) -> bool {
         self.nodes.contains(did)

@@ -13,6 +13,8 @@ mod peers;
 mod put;
 mod rate;
 mod reconcile;
+#[cfg(test)]
+mod simulation;
 mod subscribe;
 mod waits;
 

@@ -11,6 +11,8 @@ use crate::key::Did;
 #[derive(Debug)]
 pub struct Peer {
     comparison: Comparison,
+    /// We called it as a node, or it listens to gossip: no throw-away caller.
+    is_node: bool,
 }
 
 impl Peer {
@@ -22,7 +24,8 @@ impl Peer {
 impl<L: Log, T> Node<L, T> {
     pub(super) fn connected(&mut self, peer: Did, target: Option<usize>, now: Now) {
         self.calls.connected(peer, target, now.uptime_ms);
-        self.peers.entry(peer).or_insert_with(|| Peer { comparison: Comparison::new(now.uptime_ms) });
+        let fresh = || Peer { comparison: Comparison::new(now.uptime_ms), is_node: false };
+        self.peers.entry(peer).or_insert_with(fresh).is_node |= target.is_some();
     }
 
     pub(super) fn disconnected(&mut self, peer: Did, now: Now) {
@@ -34,16 +37,18 @@ impl<L: Log, T> Node<L, T> {
 
     pub(super) fn behind(&mut self, peer: &Did, now: Now) {
         if let Some(peer) = self.peers.get_mut(peer) {
+            peer.is_node = true;
             peer.compare_soon(now.uptime_ms);
         }
     }
 
-    /// Members are asked for what may be missing here.
+    /// Nodes are asked for what may be missing here. Whether a peer belongs is
+    /// for the peer's own judgement of us: what it sends is believed for its
+    /// authors' signatures, and may be how we learn that it belongs.
     pub(super) fn compare(&mut self, now: Now) -> Result<Vec<Action<T>>, LogError> {
         let mut asks = Vec::new();
         for (did, peer) in &mut self.peers {
-            // Ad hoc, throw-away callers look like nodes; they refuse once.
-            if self.members.is_peer(did, now.wall)
+            if (peer.is_node || self.members.is_named(did, now.wall))
                 && let Some(request) = peer.comparison.next(&self.log, now.uptime_ms)?
             {
                 asks.push((*did, request));
