@@ -142,7 +142,7 @@ impl Registry {
     ) -> Result<(), E> {
         let failed = |error: rusqlite::Error| self.0.error(error);
         let sql = format!("{COLUMNS} {condition} ORDER BY host_id, slot");
-        let mut statement = self.0.connection().prepare(&sql).map_err(failed)?;
+        let mut statement = self.0.connection().prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             each(registration(row, now).map_err(|fault| self.0.error(fault))?)?;
