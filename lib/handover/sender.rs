@@ -47,6 +47,8 @@ pub enum Notice {
         count: usize,
         /// Why.
         why: String,
+        /// Somebody else answered in the node's place.
+        security: bool,
         /// They are an earlier run's.
         leftover: bool,
     },
@@ -231,7 +233,7 @@ impl Sender {
         let taken = reply.and_then(|reply| {
             let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
             let outcome = self.take_in(&flight, reply);
-            self.land(flight.batch, flight.range, outcome.as_ref().err().map(ToString::to_string));
+            self.land(flight.batch, flight.range, outcome.as_ref().err());
             outcome
         });
         if let Err(error) = taken {
@@ -274,12 +276,13 @@ impl Sender {
     }
 
     /// A frame is through, however it went; perhaps its batch is too.
-    fn land(&mut self, number: u64, range: Range<usize>, why: Option<String>) {
+    fn land(&mut self, number: u64, range: Range<usize>, why: Option<&LinkError>) {
         let Some(batch) = self.batches.get_mut(&number) else { return };
         let unheard = batch.unheard(range);
         if unheard > 0 {
-            let why = why.unwrap_or_else(|| "the node's receipt does not name them".to_owned());
-            self.notices.push_back(Notice::Kept { count: unheard, why, leftover: batch.leftover });
+            let security = matches!(why, Some(LinkError::WrongPeer(_)));
+            let why = why.map_or_else(|| "the node's receipt does not name them".to_owned(), ToString::to_string);
+            self.notices.push_back(Notice::Kept { count: unheard, why, security, leftover: batch.leftover });
         }
         batch.frames -= 1;
         if batch.frames > 0 {
@@ -296,14 +299,13 @@ impl Sender {
     /// The link is gone: what was under way stays in the spool.
     fn fail(&mut self, error: &LinkError) {
         self.link = None;
-        let why = error.to_string();
         let pause = if matches!(error, LinkError::TimedOut) { REDIAL_SILENT } else { REDIAL };
         if self.down.as_ref().is_none_or(|(until, _)| *until < Instant::now()) {
-            self.down = Some((Instant::now() + pause, why.clone()));
+            self.down = Some((Instant::now() + pause, error.to_string()));
         }
         let lost: Vec<_> = self.in_flight.drain(..).chain(self.queue.drain(..)).collect();
         for flight in lost {
-            self.land(flight.batch, flight.range, Some(why.clone()));
+            self.land(flight.batch, flight.range, Some(error));
         }
     }
 

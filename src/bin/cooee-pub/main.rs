@@ -35,6 +35,9 @@ struct Pub {
     /// Give up after this; the events are kept [default: 10s, answered 60s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<SignedDuration>,
+    /// Ask this node, not the folder's own or the fleet file's; may be repeated
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<String>,
     /// Only send what earlier runs have kept; reads no stdin
     #[arg(long, conflicts_with_all = ["address", "wait", "agent", "expires", "strict"])]
     flush: bool,

@@ -1,9 +1,13 @@
 //! Which node is asked, and whose receipts count.
 
-use cooee::attach::{Client, ClientError};
+use cooee::attach::{Client, ClientError, Reply};
 use cooee::cli::{Failure, Folder, read_bounded};
-use cooee::handover::{Connect, LinkError, Trusted};
+use cooee::handover::{Connect, Link, LinkError, Trusted};
 use cooee::key::Key;
+use cooee::net::{self, DialError, Dialer, Multiaddr};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Instant;
 
 /// The `listen` file is never larger.
 const LISTEN_LIMIT_BYTES: u64 = 64 * 1024;
@@ -11,13 +15,19 @@ const LISTEN_LIMIT_BYTES: u64 = 64 * 1024;
 /// What this folder knows of nodes.
 pub struct Nodes {
     pub trusted: Trusted,
-    folder: Folder,
-    named: bool,
+    /// The folder's own node; none where `--peer` names another.
+    socket: Option<PathBuf>,
+    /// Nodes that can be dialled.
+    addresses: Vec<Multiaddr>,
+    fleet: Option<String>,
+    /// What is said where nobody can be asked.
+    nobody: String,
 }
 
 impl Nodes {
-    /// `key` is the host's, where it can be read.
-    pub fn of(folder: &Folder, key: Option<&Key>) -> Result<Self, Failure> {
+    /// `key` is the host's, where it can be read; `peers` are dialled instead of
+    /// the folder's own node and the fleet file's.
+    pub fn of(folder: &Folder, key: Option<&Key>, peers: &[String]) -> Result<Self, Failure> {
         let fleet = folder.fleet()?;
         let mut trusted = fleet.as_ref().map(Trusted::of_fleet).unwrap_or_default();
         if let Some(key) = key {
@@ -29,21 +39,78 @@ impl Nodes {
                 trusted.add_address(address);
             }
         }
-        let named = fleet.is_some_and(|fleet| !fleet.nodes.is_empty());
-        Ok(Self { trusted, folder: folder.clone(), named })
+        let mut addresses = Vec::new();
+        for text in peers {
+            let address = net::address(text).map_err(|error| {
+                Failure::could_not_run(format_args!("--peer \"{text}\": {error}"))
+                    .hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
+            })?;
+            if !trusted.add_address(text) {
+                return Err(Failure::could_not_run(format_args!("--peer \"{text}\" names no node"))
+                    .hint("its end says which: /p2p/ID"));
+            }
+            addresses.push(address);
+        }
+        if peers.is_empty() {
+            let named = fleet.iter().flat_map(|fleet| &fleet.nodes);
+            addresses.extend(named.filter_map(|text| net::address(text).ok()));
+        }
+        let path = folder.path().display();
+        Ok(Self {
+            trusted,
+            socket: peers.is_empty().then(|| folder.socket()),
+            addresses,
+            fleet: fleet.map(|fleet| fleet.fleet),
+            nobody: format!("no node is running in {path}, and no fleet file names one"),
+        })
     }
 
-    /// How to reach one.
+    /// How to reach one: the socket, else a dial.
     pub fn connect(&self) -> Connect {
-        let folder = self.folder.clone();
-        let named = self.named;
-        Box::new(move |_deadline| match Client::connect(&folder.socket()) {
-            Ok(client) => Ok(Box::new(client)),
-            Err(ClientError::NoNode(_)) if !named => Err(LinkError::Unreachable(format!(
-                "no node is running in {}, and no fleet file names one",
-                folder.path().display()
-            ))),
-            Err(error) => Err(error.into()),
+        let (socket, addresses, fleet) = (self.socket.clone(), self.addresses.clone(), self.fleet.clone());
+        let nobody = self.nobody.clone();
+        Box::new(move |deadline| {
+            if let Some(socket) = &socket {
+                match Client::connect(socket) {
+                    Ok(client) => return Ok(Box::new(client)),
+                    Err(ClientError::NoNode(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if addresses.is_empty() {
+                return Err(LinkError::Unreachable(nobody.clone()));
+            }
+            let dialer = Dialer::connect(&addresses, fleet.as_deref(), deadline).map_err(|error| link_error(&error))?;
+            Ok(Box::new(Dialled { dialer, replies: VecDeque::new() }))
         })
+    }
+}
+
+/// A node on another machine. It is asked one request after the other.
+struct Dialled {
+    dialer: Dialer,
+    replies: VecDeque<Reply>,
+}
+
+impl Link for Dialled {
+    fn send(&mut self, frame: &[u8], deadline: Instant) -> Result<(), LinkError> {
+        let reply = self.dialer.request_frame(frame.to_vec(), deadline).map_err(|error| link_error(&error))?;
+        self.replies.push_back(reply);
+        Ok(())
+    }
+
+    fn receive(&mut self, _deadline: Instant) -> Result<Reply, LinkError> {
+        self.replies.pop_front().ok_or_else(|| LinkError::Broken("nothing was asked".to_owned()))
+    }
+}
+
+fn link_error(error: &DialError) -> LinkError {
+    match error {
+        DialError::WrongPeer { .. } => LinkError::WrongPeer(error.to_string()),
+        DialError::TimedOut => LinkError::TimedOut,
+        DialError::NoAddress | DialError::Unreachable(_) | DialError::OtherFleet => {
+            LinkError::Unreachable(error.to_string())
+        }
+        DialError::Broken(_) | DialError::Frame(_) | DialError::Network(_) => LinkError::Broken(error.to_string()),
     }
 }

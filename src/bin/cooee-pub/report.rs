@@ -2,6 +2,7 @@
 
 use cooee::attach::Refused;
 use cooee::cli::{Exit, Failure, Io};
+use cooee::event::Event;
 use cooee::handover::{Answer, Outcome};
 use serde::Serialize;
 
@@ -58,8 +59,8 @@ impl Report {
 
     /// So many events stay in the spool. The first time it is said at once,
     /// the rest at the end.
-    pub fn kept(&mut self, io: &Io, count: usize, why: String) {
-        self.worsen(Exit::Temporary);
+    pub fn kept(&mut self, io: &Io, count: usize, why: String, security: bool) {
+        self.worsen(if security { Exit::Security } else { Exit::Temporary });
         if self.why.as_ref() == Some(&why) {
             self.kept += count;
             return;
@@ -93,16 +94,15 @@ impl Report {
         io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
     }
 
-    /// What came of waiting for an answer. Returns the id of a request that is
-    /// answered.
-    pub fn answer(&mut self, io: &mut Io, outcome: Outcome) -> Option<String> {
+    /// What came of waiting for an answer. Returns an answer that counts.
+    pub fn answer(&mut self, io: &mut Io, outcome: Outcome) -> Option<Event> {
         match outcome {
-            Outcome::Answered(request, event, answer) => {
+            Outcome::Answered(_, event, answer) => {
                 self.line(io, event.wire());
                 if let Answer::Refused { security } = answer {
                     self.worsen(if security { Exit::Security } else { Exit::No });
                 }
-                Some(request.id)
+                Some(*event)
             }
             Outcome::Ignored(why) => {
                 io.warn(&why);

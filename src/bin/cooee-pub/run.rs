@@ -11,6 +11,7 @@ use cooee::event::{Event, rfc3339};
 use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
 use cooee::jsonl::Scanner;
 use cooee::key::{Key, sequence};
+use cooee::spool::agents::Agents;
 use cooee::spool::{Spool, SpoolError};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -39,6 +40,7 @@ struct Run {
     sender: Sender,
     preparer: Arc<Preparer>,
     sequence: PathBuf,
+    agents: Agents,
     level: Level,
     strict: bool,
     flush: bool,
@@ -58,7 +60,7 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
     let wrap = wrap(arguments)?;
     let agent = agent(arguments.agent.as_deref())?;
     let (key, unsigned) = load_key(folder)?;
-    let nodes = Nodes::of(folder, key.as_ref())?;
+    let nodes = Nodes::of(folder, key.as_ref(), &arguments.peer)?;
     if arguments.wait == Level::Answered && !nodes.trusted.has_leader() {
         return Err(Failure::could_not_run("only a leader's answer counts, and there is no fleet file that names one")
             .hint("join a fleet with cooee-key join, or use --wait stored"));
@@ -75,6 +77,7 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
             expires_after: arguments.expires,
         }),
         sequence: folder.file(SEQUENCE),
+        agents: Agents::new(folder.path()),
         level: arguments.wait,
         strict: arguments.strict,
         flush: arguments.flush,
@@ -169,8 +172,14 @@ impl Run {
 
     fn answered(&mut self, io: &mut Io, outcome: cooee::handover::Outcome) {
         self.open -= usize::from(!matches!(outcome, cooee::handover::Outcome::Ignored(_)));
-        if let Some(id) = self.report.answer(io, outcome) {
-            self.sender.answered(&id);
+        if let Some(event) = self.report.answer(io, outcome)
+            && let Some(id) = event.in_reply_to()
+        {
+            // `age-enrol` is to know, or it would ask again.
+            if let Err(error) = self.agents.record_answer(&event) {
+                io.warn(&error.to_string());
+            }
+            self.sender.answered(id);
         }
     }
 
@@ -246,7 +255,7 @@ impl Run {
                 Notice::Refused { refused, leftover } => self.report.refused(io, &refused, !leftover || self.flush),
                 Notice::Clock { event, node_time } => self.again(io, &event, node_time)?,
                 Notice::Kept { leftover: true, .. } if !self.flush => {}
-                Notice::Kept { count, why, .. } => self.report.kept(io, count, why),
+                Notice::Kept { count, why, security, .. } => self.report.kept(io, count, why, security),
                 Notice::Expired(id) => io.warn(&format!("event {id} expired in the spool and was dropped")),
                 Notice::Trouble(trouble) => io.warn(&trouble),
             }
