@@ -1,6 +1,7 @@
 //! `agentid-encode` and `agentid-decode`: words as arguments, words and JSON
 //! lines on stdin, and what is not a token.
 
+use crate::register::fixture::{Ask, Book, agent};
 use assert_cmd::Command;
 use predicates::str::{contains, starts_with};
 use std::ffi::OsStr;
@@ -279,6 +280,24 @@ fn suggestions_come_from_a_file_of_tokens() {
     decode([&flag, "458RV"]).assert().code(2).stdout("").stderr(contains("no such file"));
     let flag = format!("--suggest={}", folder.path().display());
     decode([&flag, "458RV"]).assert().code(2).stdout("");
+}
+
+#[test]
+fn suggestions_come_from_the_registry() {
+    let book = Book::new();
+    let answer = book.ask(&Ask::new(&book, 1, "llama").agent(agent("host1", "llama", 3)).token('a').line());
+    let token = answer["data"]["token"].as_str().expect("a token").to_owned();
+    let folder = book.folder.path().to_str().expect("UTF-8");
+    let mut swapped: Vec<char> = token.chars().collect();
+    swapped.swap(3, 4);
+    let swapped: String = swapped.into_iter().collect();
+    let hint = format!("agentid-decode: hint: did you mean {token}?\n");
+    decode(["--suggest", "--dir", folder, &swapped]).assert().code(1).stdout("").stderr(contains(&hint));
+    decode(["--suggest", &token, "--dir", folder]).assert().code(0).stderr("");
+    decode(["--suggest", "--dir", folder]).write_stdin(format!("{swapped}\n")).assert().code(3).stderr(contains(&hint));
+    std::fs::remove_file(book.path("registry.db")).expect("removed");
+    decode(["--suggest", "--dir", folder, &swapped]).assert().code(2).stdout("").stderr(contains("registry.db"));
+    assert!(!book.path("registry.db").exists());
 }
 
 #[test]

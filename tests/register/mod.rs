@@ -1,6 +1,6 @@
 //! `agentid-register` and `agentid-resolve`: a Leader's folder, hosts that sign
 //! requests, and what becomes of them.
 
-mod fixture;
+pub mod fixture;
 mod flow;
 mod resolve;

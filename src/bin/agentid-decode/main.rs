@@ -6,9 +6,10 @@ use clap::Parser;
 use cooee::agentid::{RecordError, TokenError, TokenText};
 use cooee::cli::{self, Common, Exit, Failure, HasCommon, Io, Reject, Tool};
 use cooee::jsonl::Scanner;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use suggest::Suggestions;
+use suggest::{REGISTRY, Suggestions};
 
 /// Read tokens: print the fields they hold, or say what is wrong with them
 #[derive(Parser)]
@@ -19,15 +20,18 @@ struct Decode {
     /// Accept tokens of this version alone
     #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]
     only: Option<u8>,
-    /// For a wrong token, name those one typo away among the tokens in FILE
-    #[arg(long, value_name = "FILE", require_equals = true)]
-    suggest: Option<PathBuf>,
+    /// For a wrong token, name those one typo away in the registry or FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = REGISTRY)]
+    suggest: Option<OsString>,
     /// Print only vVERSION:HOST_ID:GPU_SLOT:RESERVED
     #[arg(long)]
     raw: bool,
     /// Stop at the first line that is rejected
     #[arg(long)]
     strict: bool,
+    /// Folder of the registry
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -51,7 +55,7 @@ agentid-decode: 458RW: wrong checksum: the token says 28, its version 1 fields n
 1"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
-        let suggestions = Suggestions::load(self.suggest.as_deref())?;
+        let suggestions = Suggestions::load(self.suggest.as_deref().map(Path::new), self.dir.as_deref())?;
         if !matches!(self.words.as_slice(), [] | [_] if self.words.iter().all(|word| word == "-")) {
             return self.arguments(io, &suggestions);
         }

@@ -1,9 +1,12 @@
 //! `--suggest`: what a wrong token may have been.
 
 use cooee::agentid::{Registered, TokenError, TokenText};
-use cooee::cli::{self, Failure, Reject};
+use cooee::cli::{self, Failure, Folder, Reject};
+use cooee::store::Registry;
 use std::path::Path;
 
+/// What `--suggest` without a file stands for; no file has this name.
+pub const REGISTRY: &str = "";
 /// A file of tokens is not larger: 64 MiB, seven million tokens.
 const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// More are not listed in a hint.
@@ -13,9 +16,14 @@ const LISTED: usize = 8;
 pub struct Suggestions(Option<Registered>);
 
 impl Suggestions {
-    /// From a file of one token a line.
-    pub fn load(file: Option<&Path>) -> Result<Self, Failure> {
-        file.map(from_file).transpose().map(Self)
+    /// From a file of one token a line, or from the folder's registry.
+    pub fn load(suggest: Option<&Path>, dir: Option<&Path>) -> Result<Self, Failure> {
+        let registered = match suggest {
+            None => None,
+            Some(path) if path == Path::new(REGISTRY) => Some(from_registry(&Folder::find(dir)?)?),
+            Some(file) => Some(from_file(file)?),
+        };
+        Ok(Self(registered))
     }
 
     /// The hint for a wrong word.
@@ -49,4 +57,9 @@ fn from_file(path: &Path) -> Result<Registered, Failure> {
             .map_err(|error| Failure::could_not_run(format_args!("{}: line {}: {error}", path.display(), index + 1)))
     });
     tokens.collect()
+}
+
+fn from_registry(folder: &Folder) -> Result<Registered, Failure> {
+    let tokens = Registry::read(&folder.file("registry.db"))?.tokens()?;
+    Ok(tokens.into_iter().collect())
 }
