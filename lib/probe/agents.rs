@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 pub struct Agents {
     /// `agent` records: models in their order, for each the GPUs by slot.
     pub records: Vec<Map<String, Value>>,
-    /// PCI addresses of GPUs that did not tell their UUID in time. An agent
-    /// named by the address instead would be another agent next time.
+    /// PCI addresses of GPUs that have a UUID and did not tell it. An agent named
+    /// by the address instead would be another agent next time.
     pub unsettled: Vec<String>,
     /// Models that their server only passes on.
     pub remote: Vec<String>,

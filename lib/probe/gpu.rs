@@ -31,7 +31,8 @@ pub struct Gpu {
     pub driver_version: Found<String>,
     /// Who told: `nvml`, `driver`, `sysfs` or `system_profiler`.
     pub source: &'static str,
-    /// The UUID is unknown only because an answer came too late.
+    /// It has a UUID that could not be had now: too late an answer, or a card
+    /// that its own library cannot read.
     pub is_unsettled: bool,
 }
 
@@ -58,7 +59,7 @@ pub(super) fn gpus(tree: &Tree, cards: &[Card], report: Option<Result<nvml::Repo
                     found.left_out.push(card.address.clone());
                     continue;
                 };
-                of_nvml(known, report)
+                of_nvml(tree, known, report)
             }
             (Vendor::Nvidia, None) => {
                 let why = report.as_ref().and_then(|report| report.as_ref().err());
@@ -72,14 +73,14 @@ pub(super) fn gpus(tree: &Tree, cards: &[Card], report: Option<Result<nvml::Repo
         }
         gpu.pci_id = Ok(format!("{:04x}:{:04x}", card.id.0, card.id.1));
         gpu.driver = card.driver.clone().ok_or_else(|| "no kernel driver holds it".to_owned());
-        gpu.is_unsettled = late && card.vendor == Vendor::Nvidia && gpu.uuid.is_err();
+        gpu.is_unsettled |= late && card.vendor == Vendor::Nvidia && gpu.uuid.is_err();
         found.list.push(gpu);
     }
     // Where the bus is hidden (WSL, some containers), NVML still knows its cards.
     for known in told.into_iter().flat_map(|report| &report.cards) {
         let on_the_bus = |card: &Card| known.pci_address.as_ref() == Ok(&card.address);
         if let Some(report) = told.filter(|_| !cards.iter().any(on_the_bus)) {
-            found.list.push(of_nvml(known, report));
+            found.list.push(of_nvml(tree, known, report));
         }
     }
     found.list.sort_by_key(|gpu| gpu.pci_address.as_ref().map_or((u32::MAX, 0, 0, 0), |address| pci::order(address)));
@@ -95,32 +96,29 @@ pub(super) fn said(silence: &Silence) -> String {
     }
 }
 
-fn of_nvml(card: &nvml::Card, report: &nvml::Report) -> Gpu {
+fn of_nvml(tree: &Tree, card: &nvml::Card, report: &nvml::Report) -> Gpu {
     let bus = "NVML knows it, the PCI bus does not show it";
+    let uuid = card.uuid.clone().or_else(|why| {
+        let address = card.pci_address.as_deref().unwrap_or_default();
+        information(tree, address, "GPU UUID").ok_or(why)
+    });
     Gpu {
         vendor: Vendor::Nvidia.name(),
         name: card.name.clone(),
-        uuid: card.uuid.clone(),
+        is_unsettled: uuid.is_err(),
+        uuid,
         pci_address: card.pci_address.clone(),
         pci_id: Err(bus.to_owned()),
         memory_bytes: card.memory_bytes.clone(),
         driver: Err(bus.to_owned()),
         driver_version: report.driver_version.clone(),
         source: "nvml",
-        is_unsettled: false,
     }
 }
 
 /// An NVIDIA card without NVML: its driver's files tell its name and UUID.
 fn nvidia(tree: &Tree, card: &Card, why: &str) -> Gpu {
-    let information = tree.text(&format!("/proc/driver/nvidia/gpus/{}/information", card.address));
-    let field = |key: &str| {
-        let text = information.as_ref().map_err(|_| why.to_owned())?;
-        let value = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'));
-        // A card that was never opened shows question marks.
-        let value = value.map(str::trim).filter(|value| !value.is_empty() && !value.contains('?'));
-        value.map(str::to_owned).ok_or_else(|| why.to_owned())
-    };
+    let field = |key: &str| information(tree, &card.address, key).ok_or_else(|| why.to_owned());
     let (name, uuid) = (field("Model"), field("GPU UUID"));
     Gpu {
         source: if name.is_ok() || uuid.is_ok() { "driver" } else { "sysfs" },
@@ -130,6 +128,14 @@ fn nvidia(tree: &Tree, card: &Card, why: &str) -> Gpu {
         driver_version: module_version(tree, card),
         ..bare(card)
     }
+}
+
+/// One line of what NVIDIA's driver tells of a card.
+fn information(tree: &Tree, address: &str, key: &str) -> Option<String> {
+    let text = tree.text(&format!("/proc/driver/nvidia/gpus/{address}/information")).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'))?.trim();
+    // A card that was never opened shows question marks.
+    (!value.is_empty() && !value.contains('?')).then(|| value.to_owned())
 }
 
 fn amd(tree: &Tree, card: &Card) -> Gpu {

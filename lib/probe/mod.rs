@@ -14,6 +14,8 @@ mod host;
 mod mac;
 mod macos;
 mod models;
+#[cfg(target_os = "linux")]
+mod netlink;
 mod network;
 mod nvml;
 mod pci;

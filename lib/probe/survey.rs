@@ -6,6 +6,7 @@
 use super::child::Question;
 use super::gpu::{self, Gpus};
 use super::host::{Basics, basics};
+use super::mac::Mac;
 use super::models::{Model, declared};
 use super::network::{Network, network};
 use super::pci::{self, Vendor};
@@ -90,7 +91,7 @@ fn of_linux(tree: &Tree, options: &Options, deadline: Instant) -> Host {
     let source = nvml::Source { program: options.program.clone(), library: options.nvml.clone() };
     let question = (here || options.nvml.is_some()).then(|| source.ask());
     let basics = basics(tree);
-    let network = network(tree, |_| None);
+    let network = network(tree, |interface| permanent_address(tree, interface));
     let report = question.map(|question| nvml::report(question, deadline));
     let mut no_gpus = match &cards {
         Ok(_) => format!("no NVIDIA, AMD or Intel GPU in {}", pci::FOLDER),
@@ -101,6 +102,18 @@ fn of_linux(tree: &Tree, options: &Options, deadline: Instant) -> Host {
     }
     let gpus = gpu::gpus(tree, listed, report);
     Host { basics, network, gpus, no_gpus, servers: Vec::new(), models: Vec::new() }
+}
+
+/// What the kernel says beyond its files; of a copied tree it knows nothing.
+#[cfg(target_os = "linux")]
+fn permanent_address(tree: &Tree, interface: &str) -> Option<Mac> {
+    let index = tree.number(&format!("/sys/class/net/{interface}/ifindex")).ok().filter(|_| tree.is_this_machine())?;
+    super::netlink::permanent_address(u32::try_from(index).ok()?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn permanent_address(_: &Tree, _: &str) -> Option<Mac> {
+    None
 }
 
 fn of_macos(tree: &Tree, deadline: Instant) -> Host {

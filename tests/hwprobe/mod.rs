@@ -4,6 +4,7 @@
 mod gpus;
 mod host;
 mod network;
+mod nvml;
 mod servers;
 mod tree;
 

@@ -56,11 +56,8 @@ pub fn agents(io: &mut Io, host: &Host) -> Result<Exit, Failure> {
         io.log(|| format!("{name}: left out, since its server only passes it on to another"));
     }
     if !agents.unsettled.is_empty() {
-        return Err(Failure::temporary(format_args!(
-            "GPU {} did not tell its UUID in time",
-            agents.unsettled.join(", ")
-        ))
-        .hint("its agents are not named by its address, as that would make them others; try again"));
+        return Err(Failure::temporary(format_args!("GPU {} did not tell its UUID", agents.unsettled.join(", ")))
+            .hint("its agents are not named by its address, as that would make them others; try again"));
     }
     if agents.records.is_empty() {
         return Err(Failure::no("no model found, so there is no agent")
