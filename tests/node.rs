@@ -59,7 +59,12 @@ fn start_leading(folder: &Path, host: u8, fleet: &Fleet) -> net::Running {
 }
 
 fn start_as(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Running {
-    let config = net::Config {
+    let config = config(folder, host, fleet, peers, leads);
+    net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs")
+}
+
+fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Config {
+    net::Config {
         claim: net::Claim::take(folder).expect("nobody else's folder"),
         key: key(host),
         fleet: fleet.cloned(),
@@ -70,8 +75,7 @@ fn start_as(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], lead
         listen_file: folder.join("listen"),
         log_limit_bytes: net::LOG_LIMIT_BYTES,
         say: net::Say::new(|_, _| {}),
-    };
-    net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs")
+    }
 }
 
 fn soon() -> Instant {
@@ -327,4 +331,148 @@ fn a_host_that_is_not_enrolled_gets_its_answer_and_then_belongs() {
     hears(&mut at_leader, &[&answer, &said]);
     node.stop();
     leaders_node.stop();
+}
+
+/// A node in a process of its own, which dies with the test.
+struct Process(std::process::Child);
+
+impl Process {
+    fn start(folder: &Path) -> Self {
+        let socket = folder.join("node.sock");
+        let _ = fs::remove_file(&socket);
+        let mut command = std::process::Command::new(crate::manual::bin_dir().join("cooee-sub"));
+        command.args(["--serve", "--listen", "/ip4/127.0.0.1/tcp/0", "--dir"]).arg(folder);
+        let quiet = || std::process::Stdio::null();
+        let node = Self(command.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().expect("the command is built"));
+        crate::shell::until(Duration::from_secs(20), || socket.exists().then_some(())).expect("it is ready");
+        node
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Hands over event after event, several at once, until `enough` says so of the
+/// count of receipted ones, or the node is gone; the ids that were receipted.
+fn pour(socket: &Path, host: &Key, mut enough: impl FnMut(usize) -> bool) -> Vec<String> {
+    let mut client = Client::connect(socket).expect("a node");
+    let mut receipted = Vec::new();
+    let mut under_way = 0;
+    loop {
+        while under_way < 4 {
+            let some: Vec<_> = (0..10).map(|n| event(host, "note", NOTE, json!(n), None).into_wire()).collect();
+            if client.send(&Request::Put { events: some }, Some(soon())).is_err() {
+                break;
+            }
+            under_way += 1;
+        }
+        if under_way == 0 {
+            return receipted;
+        }
+        let Ok(reply) = client.receive(Some(soon())) else { return receipted };
+        under_way -= 1;
+        receipted.extend(stored(&reply).0);
+        if enough(receipted.len()) {
+            return receipted;
+        }
+    }
+}
+
+#[test]
+fn what_was_receipted_survives_a_kill_and_a_term() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = key(5);
+    cooee::key::write_key(&folder.path().join("host.key"), &host).expect("a key");
+    let socket = folder.path().join("node.sock");
+    let mut all = Vec::new();
+    for round in 1..=4_usize {
+        let mut node = Process::start(folder.path());
+        all.extend(pour(&socket, &host, |count| {
+            if count > round * 37 {
+                node.0.kill().expect("our own child");
+            }
+            false
+        }));
+        node.0.wait().expect("our own child");
+    }
+    let mut node = Process::start(folder.path());
+    let pid = rustix::process::Pid::from_child(&node.0);
+    all.extend(pour(&socket, &host, |count| {
+        if count == 50 {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("our own child");
+        }
+        false
+    }));
+    let ended = crate::shell::until(Duration::from_secs(20), || node.0.try_wait().expect("our own child"));
+    assert_eq!(ended.expect("it ends").code(), Some(0));
+    assert!(!socket.exists());
+    let _node = Process::start(folder.path());
+    let kept: std::collections::HashSet<_> =
+        read_all(&socket, &everything()).iter().map(|event| event.id().to_owned()).collect();
+    assert!(all.len() > 400, "only {} were receipted", all.len());
+    let lost: Vec<_> = all.iter().filter(|id| !kept.contains(*id)).collect();
+    assert!(lost.is_empty(), "{} of {} lost", lost.len(), all.len());
+}
+
+#[test]
+fn nodes_of_two_fleets_part_and_strangers_do_no_harm() {
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().expect("a folder")).collect();
+    let (ours, theirs) = (fleet(1), fleet(2));
+    let first = start(folders[0].path(), 21, Some(&ours), &[]);
+    let address = address_of(folders[0].path());
+    let (heard, parted) = std::sync::mpsc::channel();
+    let mut config = config(folders[1].path(), 22, Some(&theirs), &[&address], false);
+    config.say = net::Say::new(move |line, _| {
+        if line.contains("another fleet") {
+            let _ = heard.send(());
+        }
+    });
+    let log = store::Log::open(&folders[1].path().join("log.db")).expect("a log");
+    let other = net::start(config, log).expect("it runs");
+    parted.recv_timeout(Duration::from_secs(20)).expect("they part");
+
+    // What is no libp2p at all, and what stops in the middle of it.
+    let port = address.split('/').nth(4).expect("a port");
+    for junk in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4096], b"\x13/multistream/1.0.0\n", b""] {
+        let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).expect("it listens");
+        let _ = std::io::Write::write_all(&mut stream, junk);
+    }
+    let socket = folders[0].path().join("node.sock");
+    for junk in [&[0xff; 64][..], b"\0\0\0\x02{}", b"\0\0\0\x05nope!", b"\0"] {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("it listens");
+        let _ = std::io::Write::write_all(&mut stream, junk);
+    }
+
+    // The first goes on with its own.
+    let second = start(folders[2].path(), 23, Some(&ours), &[&address]);
+    let leader = key(1);
+    let members = [enrolled(&leader, &key(21), None), enrolled(&leader, &key(23), None)];
+    for folder in [&folders[0], &folders[2]] {
+        put(&mut Client::connect(&folder.path().join("node.sock")).expect("a node"), &members.each_ref());
+    }
+    let said = event(&key(23), "note", NOTE, json!("still here"), None);
+    put(&mut Client::connect(&folders[2].path().join("node.sock")).expect("a node"), &[&said]);
+    hears(&mut follow(&socket), &[&said]);
+    assert_eq!(read_all(&folders[1].path().join("node.sock"), &everything()), []);
+    [first, other, second].into_iter().for_each(net::Running::stop);
+}
+
+#[test]
+fn a_dead_reader_hurts_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = start(folder.path(), 9, None, &[]);
+    let socket = folder.path().join("node.sock");
+    // It asks for everything and never reads.
+    let dead = follow(&socket);
+    let host = key(5);
+    let poured = pour(&socket, &host, |count| count >= 5_000);
+    assert!(poured.len() >= 5_000);
+    let kept = read_all(&socket, &everything());
+    assert!(kept.len() >= poured.len());
+    drop(dead);
+    node.stop();
 }

@@ -111,6 +111,8 @@ impl<R: Reader + 'static> Driver<R> {
     pub async fn listens(&mut self, wanted: &[Multiaddr], patience: Duration) -> Result<(), ServeError> {
         let mut waiting = wanted.len();
         if waiting == 0 {
+            // Addresses of an earlier run would mislead.
+            let _ = std::fs::remove_file(&self.listen_file);
             return Ok(());
         }
         let mut heard = HashSet::new();
