@@ -121,7 +121,7 @@ def stop():
 
 def start():
     section("start", "a process that says its version, wall time; the peer is /bin/true")
-    names = [name for name in commands()]
+    names = commands()
     jobs = [lambda name=name: spawn([ours(name), "--version"]) for name in names]
     jobs += [lambda: spawn(["/bin/true"]), lambda: spawn(["jq", "--version"])]
     *times, true, jq = side_by_side(300, *jobs)
