@@ -81,6 +81,8 @@ pub struct Sender {
     link: Option<Box<dyn Link>>,
     /// Until when nothing is dialled, and why.
     down: Option<(Instant, String)>,
+    /// How often a link failed.
+    failures: u64,
     batches: BTreeMap<u64, Batch>,
     next: u64,
     queue: VecDeque<Flight>,
@@ -100,6 +102,7 @@ impl Sender {
             hold,
             link: None,
             down: None,
+            failures: 0,
             batches: BTreeMap::new(),
             next: 0,
             queue: VecDeque::new(),
@@ -126,6 +129,7 @@ impl Sender {
     /// Sends what earlier runs have left, oldest first, as long as a node takes
     /// it.
     pub fn send_leftovers(&mut self, now: Timestamp) -> Result<(), SpoolError> {
+        let failures = self.failures;
         for entry in self.spool.unlocked()? {
             match self.leftover(entry, now) {
                 Ok(Some(batch)) => self.enqueue(batch),
@@ -133,7 +137,7 @@ impl Sender {
                 Err(error) => self.notices.push_back(Notice::Trouble(error.to_string())),
             }
             self.advance();
-            if self.link.is_none() && self.down.is_some() {
+            if self.failures > failures {
                 break;
             }
         }
@@ -299,8 +303,16 @@ impl Sender {
     /// The link is gone: what was under way stays in the spool.
     fn fail(&mut self, error: &LinkError) {
         self.link = None;
-        let pause = if matches!(error, LinkError::TimedOut) { REDIAL_SILENT } else { REDIAL };
-        if self.down.as_ref().is_none_or(|(until, _)| *until < Instant::now()) {
+        self.failures += 1;
+        let pause = match error {
+            LinkError::TimedOut => Some(REDIAL_SILENT),
+            LinkError::Unreachable(_) => Some(REDIAL),
+            // One bad exchange says nothing of the next.
+            LinkError::Broken(_) | LinkError::WrongPeer(_) => None,
+        };
+        if let Some(pause) = pause
+            && self.down.as_ref().is_none_or(|(until, _)| *until < Instant::now())
+        {
             self.down = Some((Instant::now() + pause, error.to_string()));
         }
         let lost: Vec<_> = self.in_flight.drain(..).chain(self.queue.drain(..)).collect();

@@ -1,6 +1,7 @@
 //! `cooee-pub`: input, spool, receipts, answers.
 
 mod answers;
+mod crash;
 mod dial;
 mod fake;
 mod input;
