@@ -151,6 +151,11 @@ mod tests {
         ] {
             assert_eq!(Tuple::new(gpu_id, hostname, mac, model), Ok(want.clone()));
         }
+        // These capitals have no composed form, their small letters have one.
+        let name = |model: &str| Tuple::new("none", "h", "none", model).expect("good").model().to_owned();
+        for (capital, small) in [("J\u{30c}", "\u{1f0}"), ("H\u{331}", "\u{1e96}"), ("T\u{308}", "\u{1e97}")] {
+            assert_eq!((name(capital).as_str(), name(small).as_str()), (small, small));
+        }
         let none = Tuple::new("NONE", "h", "None", "m").expect("good");
         assert_eq!((none.gpu_id(), none.hostname(), none.mac(), none.model()), ("none", "h", "none", "m"));
     }
