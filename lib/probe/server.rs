@@ -6,13 +6,16 @@
 use super::Found;
 use super::models::{self, List};
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use ureq::http::StatusCode;
 
 /// Longer answers are refused: 1,000 models take some 500 KB.
 const BODY_LIMIT_BYTES: u64 = 4 << 20;
+/// A host answers itself at once, or is too busy to be waited for here.
+const LOOPBACK_LIMIT: Duration = Duration::from_millis(5);
 
 /// Which API a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,18 @@ impl FromStr for Address {
     }
 }
 
+impl Address {
+    /// Does this host itself refuse connections there, for sure? Known in
+    /// microseconds; a thread and an HTTP client to learn it cost a millisecond.
+    pub(super) fn is_refused(&self) -> bool {
+        let host = self.0.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        let literal = host.parse().or_else(|_| format!("{host}:80").parse::<SocketAddr>());
+        let Some(address) = literal.ok().filter(|address| address.ip().is_loopback()) else { return false };
+        let tried = TcpStream::connect_timeout(&address, LOOPBACK_LIMIT);
+        tried.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -150,14 +165,17 @@ fn why(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => TOO_LATE.to_owned(),
         ureq::Error::HostNotFound => "its name is not known".to_owned(),
         ureq::Error::Io(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-            std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => TOO_LATE.to_owned(),
-            std::io::ErrorKind::UnexpectedEof => "it closes in the middle of its answer".to_owned(),
+            ErrorKind::ConnectionRefused => REFUSED.to_owned(),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => TOO_LATE.to_owned(),
+            ErrorKind::UnexpectedEof => "it closes in the middle of its answer".to_owned(),
             _ => error.to_string(),
         },
         other => format!("it does not speak HTTP: {other}"),
     }
 }
+
+/// The reason of most servers on most hosts.
+pub(super) const REFUSED: &str = "nobody listens there";
 
 /// The reason that goes away when asked with more time.
 pub(super) const TOO_LATE: &str = "it does not answer in time";

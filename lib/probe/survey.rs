@@ -125,41 +125,47 @@ fn of_macos(tree: &Tree, deadline: Instant) -> Host {
     Host { basics, network: profile.network, gpus, no_gpus: profile.no_gpus, servers: Vec::new(), models: Vec::new() }
 }
 
-/// Servers that have been asked.
+/// Servers that are being asked.
 struct Servers {
-    asked: Vec<(ServerKind, String)>,
+    /// What is known so far: refused, or not answered in time.
+    known: Vec<Server>,
+    waiting: usize,
     answers: mpsc::Receiver<(usize, Found<super::models::List>)>,
 }
 
 impl Servers {
     fn ask(options: &Options, with_defaults: bool, deadline: Instant) -> Self {
         let (sender, answers) = mpsc::channel();
-        let mut asked = Vec::new();
+        let mut servers = Self { known: Vec::new(), waiting: 0, answers };
         for (kind, given) in [(ServerKind::Ollama, &options.ollama), (ServerKind::OpenAi, &options.openai)] {
             let defaults = kind.defaults().iter().filter(|_| with_defaults && given.is_empty());
             let defaults = defaults.map(|url| url.parse().expect("the defaults are addresses"));
             for address in given.iter().cloned().chain(defaults) {
-                let (sender, index) = (sender.clone(), asked.len());
-                asked.push((kind, address.to_string()));
+                let reason = if address.is_refused() { server::REFUSED } else { server::TOO_LATE };
+                let index = servers.known.len();
+                servers.known.push(Server { kind, url: address.to_string(), answer: Err(reason.to_owned()) });
+                if reason == server::REFUSED {
+                    continue;
+                }
+                servers.waiting += 1;
+                let sender = sender.clone();
                 thread::spawn(move || {
                     // Nobody waits any more when time is up.
                     let _ = sender.send((index, server::ask(kind, &address, deadline)));
                 });
             }
         }
-        Self { asked, answers }
+        servers
     }
 
-    fn answers(self, deadline: Instant) -> Vec<Server> {
-        let late = |(kind, url)| Server { kind, url, answer: Err(server::TOO_LATE.to_owned()) };
-        let mut servers: Vec<Server> = self.asked.into_iter().map(late).collect();
-        for _ in 0..servers.len() {
+    fn answers(mut self, deadline: Instant) -> Vec<Server> {
+        for _ in 0..self.waiting {
             // Threads end at the deadline themselves; a name that is looked up
             // for longer is not waited for.
             let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(50);
             let Ok((index, answer)) = self.answers.recv_timeout(left) else { break };
-            servers[index].answer = answer;
+            self.known[index].answer = answer;
         }
-        servers
+        self.known
     }
 }
