@@ -81,6 +81,29 @@ fn the_answer_is_printed_and_decides() {
     }
 }
 
+/// So that age-enrol asks again only when it is time.
+#[test]
+fn the_answer_to_an_agents_request_is_remembered() {
+    let host = member();
+    let agents = cooee::spool::agents::Agents::new(host.path());
+    let enrol = Draft {
+        kind: "enrol".into(),
+        subject: "ucxl://any:admin@COOEE:enrol/#/agentid/0123456789".into(),
+        expires: Timestamp::now() + SignedDuration::from_hours(1),
+        data: json!({}),
+        data_base64: None,
+        in_reply_to: None,
+        agent: None,
+    };
+    let request = sign(&host_key(), &enrol);
+    agents.keep_request("0123456789", "basis", &Event::from_wire(&request).expect("an event")).expect("kept");
+    leader(host.path(), |asked| answers(vec![sign(&leader_key(), &answer("enrolled", asked, &json!({})))]));
+    let assert = cooee_pub(host.path(), &["--wait", "answered"], request).assert().success().stderr("");
+    let printed = records(&assert.get_output().stdout).remove(1);
+    let remembered = agents.read("0123456789").expect("kept").answer.expect("an answer");
+    assert_eq!(serde_json::from_slice::<Value>(remembered.wire()).expect("JSON"), printed);
+}
+
 #[test]
 fn what_nothing_answers_is_content_with_being_stored() {
     let host = member();
