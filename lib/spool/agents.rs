@@ -5,13 +5,12 @@
 //! fsynced here, and a damaged file counts as none.
 
 use super::SpoolError;
-use crate::canon::canonical;
 use crate::event::{Event, rfc3339};
 use crate::jsonl;
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -100,10 +99,7 @@ impl Agents {
         let path = self.path(tiny_id).ok_or_else(|| {
             SpoolError::at(&self.folder)(io::Error::new(io::ErrorKind::InvalidInput, "not a tiny id"))
         })?;
-        let lock = self.lock()?;
-        self.write(&path, &State { basis: basis.to_owned(), request: request.clone(), answer: None })?;
-        drop(lock);
-        Ok(())
+        self.write(&path, &State { basis: basis.to_owned(), request: request.clone(), answer: None })
     }
 
     /// Keeps a Leader's answer, if it answers the last request of one of our
@@ -129,35 +125,51 @@ impl Agents {
         spelled.then(|| self.folder.join(format!("{tiny_id}.json")))
     }
 
-    /// Locks the folder, made 0700 if it is not there: one change at a time.
+    /// Locks the folder: one answer is taken at a time.
     fn lock(&self) -> Result<File, SpoolError> {
-        let open = || File::open(&self.folder);
-        let made = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                DirBuilder::new().mode(0o700).recursive(true).create(&self.folder).and_then(|()| open())
-            }
-            _ => Err(error),
-        };
-        let folder = open().or_else(made).map_err(SpoolError::at(&self.folder))?;
+        let folder = File::open(&self.folder).map_err(SpoolError::at(&self.folder))?;
         flock(&folder, FlockOperation::LockExclusive).map_err(|error| SpoolError::at(&self.folder)(error.into()))?;
         Ok(folder)
     }
 
+    /// A new file is written in its place: cut off, it counts as none. One that
+    /// is there is replaced by renaming, so that a reader sees the old or the new.
     fn write(&self, path: &Path, state: &State) -> Result<(), SpoolError> {
-        let tree = |event: &Event| -> Value { serde_json::from_slice(event.wire()).expect("an event's wire is JSON") };
-        let mut content = canonical(&json!({
-            "v": 1,
-            "basis": state.basis,
-            "request": tree(&state.request),
-            "answer": state.answer.as_ref().map(tree),
-        }));
-        content.push(b'\n');
-        // Beside and renamed, so that a reader sees the old or the new; under
-        // the lock, so that one name will do.
-        let beside = self.folder.join(".new");
-        let written = File::create(&beside).and_then(|mut file| file.write_all(&content));
-        written.and_then(|()| fs::rename(&beside, path)).map_err(SpoolError::at(path))
+        let content = content(state);
+        let create = || OpenOptions::new().write(true).create_new(true).open(path);
+        let made = create().or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                DirBuilder::new().mode(0o700).recursive(true).create(&self.folder).and_then(|()| create())
+            }
+            _ => Err(error),
+        });
+        let written = match made {
+            Ok(mut file) => file.write_all(&content),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let beside = self.folder.join(format!(".new-{}-{name}", std::process::id()));
+                let written = File::create(&beside).and_then(|mut file| file.write_all(&content));
+                written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+                    let _ = fs::remove_file(&beside);
+                })
+            }
+            Err(error) => Err(error),
+        };
+        written.map_err(SpoolError::at(path))
     }
+}
+
+/// The RFC 8785 form of a state: its members in their order, and events, which
+/// are in that form already.
+fn content(state: &State) -> Vec<u8> {
+    let mut content = b"{\"answer\":".to_vec();
+    content.extend_from_slice(state.answer.as_ref().map_or(b"null", Event::wire));
+    content.extend_from_slice(b",\"basis\":");
+    jsonl::string(&mut content, &state.basis);
+    content.extend_from_slice(b",\"request\":");
+    content.extend_from_slice(state.request.wire());
+    content.extend_from_slice(b",\"v\":1}\n");
+    content
 }
 
 /// The record that says nothing is to be sent for an agent.
@@ -236,6 +248,10 @@ mod tests {
         let answer = enrolled(&request, 1, 300);
         assert!(agents.record_answer(&answer).expect("kept"));
         assert_eq!(agents.read(TINY_ID).expect("there").answer, Some(answer));
+        let path = folder.path().join("agents").join(format!("{TINY_ID}.json"));
+        let content = fs::read(path).expect("a file");
+        let parsed = jsonl::parse(&content).expect("strict JSON");
+        assert_eq!([crate::canon::canonical(&parsed), b"\n".to_vec()].concat(), content, "RFC 8785");
         agents.keep_request(TINY_ID, "basis", &other).expect("kept");
         assert_eq!(agents.read(TINY_ID).expect("there").answer, None);
     }

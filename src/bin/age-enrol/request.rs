@@ -2,7 +2,7 @@
 
 use crate::{Enrol, leaders};
 use cooee::agentid::Tuple;
-use cooee::canon::{blake3_hex, canonical};
+use cooee::canon::canonical;
 use cooee::cli::{Exit, Failure, Folder, Halt, Io, Reject, Tally};
 use cooee::enrol::Fleet;
 use cooee::event::{Draft, Event, Stamp};
@@ -30,6 +30,8 @@ struct Host {
     fleet: Fleet,
     token: Option<Zeroizing<String>>,
     recipients: Vec<Recipient>,
+    /// What every request is made of, besides the agent.
+    common: blake3::Hasher,
     expires: SignedDuration,
     agents: Agents,
 }
@@ -47,14 +49,12 @@ pub fn run(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
     let fleet = folder.need_fleet()?;
     let mut recipients = leaders(&fleet)?;
     recipients.extend(enrol.recipients()?);
-    let host = Host {
-        key: folder.key("host.key")?,
-        token: folder.join_token()?,
-        recipients,
-        expires: enrol.expires,
-        agents: Agents::new(folder.path()),
-        fleet,
-    };
+    let (key, token) = (folder.key("host.key")?, folder.join_token()?);
+    let said = token.as_ref().map(|token| token.as_str());
+    let mut common = blake3::Hasher::new();
+    common.update(&canonical(&json!([key.did(), fleet.fleet, fleet.leaders, said])));
+    let host =
+        Host { key, token, recipients, common, expires: enrol.expires, agents: Agents::new(folder.path()), fleet };
     let mut numbers = Numbers { path: folder.file("host.key.sequence"), block: 1, left: 0..0 };
     // The agents of this run, with the basis of what was sent for each.
     let mut sent: HashMap<String, String> = HashMap::new();
@@ -65,7 +65,7 @@ pub fn run(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
         |line| {
             let object = scanner.object(line).map_err(Reject::new)?;
             let (tiny_id, agent) = agent(&object)?;
-            let basis = host.basis(&agent);
+            let basis = host.basis(line);
             if sent.get(&tiny_id) == Some(&basis) {
                 return Err(Reject::new(format_args!("agent {tiny_id} came twice")).into());
             }
@@ -86,11 +86,10 @@ pub fn run(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
 }
 
 impl Host {
-    /// Everything a request is made of but the moment: when it changes, the
-    /// Leader is asked anew.
-    fn basis(&self, agent: &Value) -> String {
-        let token = self.token.as_ref().map(|token| token.as_str());
-        blake3_hex(&canonical(&json!([self.key.did(), self.fleet.fleet, self.fleet.leaders, token, agent])))
+    /// Everything a request is made of but the moment, as a digest: when it
+    /// changes, the Leader is asked anew. The record counts as it is spelled.
+    fn basis(&self, record: &[u8]) -> String {
+        self.common.clone().update(record).finalize().to_hex().to_string()
     }
 
     /// What is due for an agent now.
