@@ -272,7 +272,12 @@ fn look(path: &Path) -> Result<(), Fault> {
     if !metadata.is_file() {
         return Err(Fault::NotRegular);
     }
-    if metadata.len() == 0 { Err(Fault::Empty) } else { Ok(()) }
+    match metadata.len() {
+        0 => Err(Fault::Empty),
+        // The smallest page; SQLite takes a few bytes of anything for new.
+        1..512 => Err(Fault::NotSqlite),
+        _ => Ok(()),
+    }
 }
 
 fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
@@ -405,7 +410,7 @@ mod tests {
         for (length, want) in [
             (0, "is empty"),
             (10, "not an SQLite database"),
-            (99, "cut or damaged"),
+            (99, "not an SQLite database"),
             (page, "cut or damaged"),
             (good.len() - 1, "cut or damaged"),
         ] {

@@ -238,7 +238,6 @@ pub fn rehash(agent: &mut Value) {
 }
 
 /// A `revoked` event of `key`.
-#[allow(dead_code)]
 pub fn revoked(key: &Key, data: Value) -> Event {
     let now = Timestamp::now();
     let draft = Draft {
