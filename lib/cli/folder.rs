@@ -51,7 +51,7 @@ impl Folder {
         &self.0
     }
 
-    /// A file in it, by the names of DESIGN.md section 1.
+    /// A file in it, by the names of cooee(7).
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }

@@ -138,7 +138,7 @@ pub enum Verdict {
     Full(Full),
 }
 
-/// Judges in DESIGN.md's order; the first cause that holds is the answer.
+/// Judges in the order of the checks below; the first cause that holds is the answer.
 pub fn judge(request: &Request, state: &State, rules: &Rules<'_>, now: Timestamp) -> Verdict {
     if let Some(seen) = state.seen.iter().find(|seen| seen.digest == request.digest) {
         return Verdict::Again(seen.answer.clone());

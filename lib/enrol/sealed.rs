@@ -7,7 +7,7 @@ use crate::event::Event;
 use jiff::Timestamp;
 
 /// Reads the inner event that was sealed into `outer`, and judges it through
-/// its signature, in DESIGN.md's order: strict JSON, schema, audience, time,
+/// its signature, in this order: strict JSON, schema, audience, time,
 /// signature, inner = outer.
 pub fn judge_sealed(outer: &Event, plaintext: &[u8], fleet: &str, now: Timestamp) -> Result<Event, Refusal> {
     let inner = Event::from_wire(plaintext).map_err(|error| malformed("event", error.to_string()))?;

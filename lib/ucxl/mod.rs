@@ -1,4 +1,4 @@
-//! UCXL addresses and patterns (DESIGN.md section 5). Pure.
+//! UCXL addresses and patterns (cooee-addresses(5)). Pure.
 //!
 //! Must not know events, or URL parsers.
 

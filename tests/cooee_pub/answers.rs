@@ -1,5 +1,5 @@
 //! Whose answer counts: a leader's, to this request, about its subject, of a
-//! type that answers it. FACTS-security A24.
+//! type that answers it.
 
 use super::fake::{Act, events, serve, stored};
 use super::*;

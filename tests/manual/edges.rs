@@ -1,5 +1,5 @@
 //! The process edge, alike for every command: full and closed outputs, strange
-//! arguments, strange surroundings. FACTS "Bad inputs, all".
+//! arguments, strange surroundings.
 
 use super::{bin_dir, commands, shell};
 use std::ffi::OsStr;
