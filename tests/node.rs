@@ -214,7 +214,7 @@ fn a_request_is_open_until_a_leader_answers_it() {
 fn a_command_without_a_node_asks_another_machines() {
     let folder = tempfile::tempdir().expect("a folder");
     let fleet = fleet(1);
-    let node = start(folder.path(), 9, Some(&fleet), &[]);
+    let node = start_leading(folder.path(), 9, &fleet);
     let text = fs::read_to_string(folder.path().join("listen")).expect("its addresses");
     let address = net::address(text.trim()).expect("an address");
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -236,6 +236,14 @@ fn a_command_without_a_node_asks_another_machines() {
         net::address(&format!("{wrong}/p2p/{}", net::peer_id(&peer.did()).expect("a key"))).expect("an address");
     let refused = Dialer::connect(&[wrong], Some(&fleet.fleet), deadline).err();
     assert!(matches!(refused, Some(net::DialError::WrongPeer { .. })), "{refused:?}");
+    node.stop();
+
+    // A node that is not enrolled itself would pass nothing on.
+    let outside = tempfile::tempdir().expect("a folder");
+    let node = start(outside.path(), 10, Some(&fleet), &[]);
+    let address = net::address(&address_of(outside.path())).expect("an address");
+    let mut dialer = Dialer::connect(&[address], Some(&fleet.fleet), deadline).expect("it answers");
+    assert_eq!(stored(&dialer.request(&put, deadline).expect("a reply")), (vec![], vec!["busy".to_owned()]));
     node.stop();
 }
 

@@ -85,7 +85,7 @@ impl<L: Log, T> Node<L, T> {
         if now.uptime_ms < self.carry.not_before_ms {
             return Ok(Vec::new());
         }
-        let open = self.log.open_requests("enrol", CARRIED)?;
+        let open = self.log.open_requests("enrol", &self.config.key.did(), CARRIED)?;
         if open.is_empty() {
             return Ok(Vec::new());
         }

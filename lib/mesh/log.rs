@@ -126,8 +126,9 @@ pub trait Log: Send {
     /// Every event that says who belongs, in the order of arrival.
     fn records(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError>;
 
-    /// Up to `most` open requests of one short type, in the order of arrival.
-    fn open_requests(&self, kind: &str, most: usize) -> Result<Vec<Vec<u8>>, LogError>;
+    /// Up to `most` open requests of one short type and one author, in the
+    /// order of arrival.
+    fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError>;
 
     /// Removes what a key has said: as one agent, or in all, but not what a
     /// record is.

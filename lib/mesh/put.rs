@@ -29,7 +29,9 @@ impl<L: Log, T> Node<L, T> {
             match judged {
                 Ok(event) => {
                     ids.push(event.id().to_owned());
-                    if let Stored::New = self.store(&event, batch) {
+                    if let Stored::New = self.store(&event, batch)
+                        && !self.peers.is_empty()
+                    {
                         batch.publish.push(event.into_wire());
                     }
                 }
@@ -45,14 +47,18 @@ impl<L: Log, T> Node<L, T> {
         batch.actions.push(Action::Reply(ticket, reply));
     }
 
+    /// May another machine hand this over here and now?
     fn rate(&mut self, event: &Event, origin: Origin, now: Now) -> Result<(), Fault> {
         let Origin::Peer { address, did } = origin else { return Ok(()) };
+        let busy = |reason: &str| Err(Fault { id: event.id().to_owned(), code: Code::Busy, reason: reason.to_owned() });
+        if !self.belongs(now.wall) {
+            return busy("this node is not enrolled itself yet and would pass nothing on");
+        }
         let counted = event.kind() == "enrol" && !self.members.is_peer(&did, now.wall);
         if !counted || self.rates.take(address, now.uptime_ms) {
             return Ok(());
         }
-        let reason = "too many requests to enrol from this address; try again in a minute".to_owned();
-        Err(Fault { id: event.id().to_owned(), code: Code::Busy, reason })
+        busy("too many requests to enrol from this address; try again in a minute")
     }
 
     /// A gossip message: what is good in it is stored; it is passed on only if

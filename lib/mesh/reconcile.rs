@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// How often two peers compare what they hold.
 pub const EVERY_MS: u64 = 60_000;
+/// Two comparisons begin at least this far apart: each looks at all ids.
+const APART_MS: u64 = 2_000;
 /// The wait after a peer refused or failed; doubles up to [`EVERY_MS`].
 const AFTER_FAILURE_MS: u64 = 5_000;
 /// Pieces that a range is cut into.
@@ -103,6 +105,8 @@ enum Asked {
 #[derive(Debug)]
 pub struct Comparison {
     next_ms: u64,
+    /// Until then the next does not begin, however urgent.
+    rests_ms: u64,
     failures: u32,
     /// Begin again when this one is over.
     again: bool,
@@ -114,12 +118,20 @@ pub struct Comparison {
 impl Comparison {
     /// To begin at once.
     pub fn new(now_ms: u64) -> Self {
-        Self { next_ms: now_ms, failures: 0, again: false, ranges: Vec::new(), want: VecDeque::new(), asked: None }
+        Self {
+            next_ms: now_ms,
+            rests_ms: 0,
+            failures: 0,
+            again: false,
+            ranges: Vec::new(),
+            want: VecDeque::new(),
+            asked: None,
+        }
     }
 
     /// Something may be missing: compare soon.
     pub fn soon(&mut self, now_ms: u64) {
-        self.next_ms = self.next_ms.min(now_ms);
+        self.next_ms = self.next_ms.min(now_ms.max(self.rests_ms));
         self.again = true;
     }
 
@@ -133,6 +145,7 @@ impl Comparison {
                 return Ok(None);
             }
             self.next_ms = now_ms + EVERY_MS;
+            self.rests_ms = now_ms + APART_MS;
             self.again = false;
             let from_ms = ms_of(&log.floor());
             self.ranges.push(Range { from_ms, to_ms: LAST_MS, after: None, listed: false });

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 
 /// Waiting `await`s, at most; more are told that the node is busy.
 const WAITS_LIMIT: usize = 4096;
+/// Of these, other machines may have so many, so that they never keep this
+/// host's own commands from waiting.
+const WAITS_OF_OTHERS_LIMIT: usize = 3072;
 /// Ids in one request, at most.
 const ASKED_IDS_LIMIT: usize = 4096;
 /// What fits into a frame beside its few other members.
@@ -72,15 +75,15 @@ impl<T> Waits<T> {
 impl<L: Log, T> Node<L, T> {
     /// A request that stores nothing.
     pub(super) fn ask(&mut self, ticket: T, origin: Origin, request: Request, now: Now, batch: &mut Batch<T>) {
-        let may_read = match origin {
-            Origin::Local => true,
-            Origin::Peer { did, .. } => self.members.is_peer(&did, now.wall),
+        let (may_read, waits_limit) = match origin {
+            Origin::Local => (true, WAITS_LIMIT),
+            Origin::Peer { did, .. } => (self.members.is_peer(&did, now.wall), WAITS_OF_OTHERS_LIMIT),
         };
         let reply = match request {
             Request::Await { ids, .. } if ids.len() > ASKED_IDS_LIMIT => Ok(error("malformed", "too many ids at once")),
             Request::Await { ids, wait_ms } => match self.answers_to(&ids) {
                 Ok(events) if events.is_empty() && wait_ms > 0 && !self.stopping => {
-                    if self.waits.waits.len() < WAITS_LIMIT {
+                    if self.waits.waits.len() < waits_limit {
                         self.waits.add(Wait { ticket, ids, until_ms: now.uptime_ms + wait_ms });
                         return;
                     }

@@ -183,9 +183,12 @@ impl mesh::Log for Log {
         })
     }
 
-    fn open_requests(&self, kind: &str, most: usize) -> Result<Vec<Vec<u8>>, LogError> {
+    fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.wires("SELECT wire FROM events WHERE open = 1 AND kind = ?1 ORDER BY place LIMIT ?2", params![kind, most])
+        self.wires(
+            "SELECT wire FROM events WHERE open = 1 AND kind = ?1 AND author = ?2 ORDER BY place LIMIT ?3",
+            params![kind, author.public_key(), most],
+        )
     }
 
     fn remove_source(&mut self, author: &Did, agent: Option<&str>) -> Result<u64, LogError> {

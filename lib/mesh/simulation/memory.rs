@@ -107,8 +107,8 @@ impl Log for Memory {
         Ok(())
     }
 
-    fn open_requests(&self, kind: &str, most: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        let mut open = self.select(|row| row.open && row.event.kind() == kind);
+    fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError> {
+        let mut open = self.select(|row| row.open && row.event.kind() == kind && row.event.author() == *author);
         open.truncate(most);
         Ok(open)
     }
