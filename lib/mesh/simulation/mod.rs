@@ -3,7 +3,7 @@
 mod memory;
 mod world;
 
-use super::{Input, Verdict};
+use super::{Input, Subscription, Verdict};
 use crate::attach::{Reply, Request};
 use crate::mesh::Origin;
 use serde_json::json;
@@ -174,4 +174,34 @@ fn a_revoked_authors_events_leave_every_log() {
     assert_eq!(world.receipted(ticket), [] as [&str; 0]);
     let Some(Reply::Stored { refused, .. }) = world.replies.get(&ticket) else { panic!("no reply") };
     assert_eq!(refused[0].code, "revoked");
+}
+
+#[test]
+fn an_unanswered_request_is_handed_out_again_after_a_minute() {
+    let mut world = World::new(5, &[&[]]);
+    let first = world.event(&key(1), "enrol", ENROL, json!(1), None);
+    let other = world.event(&key(1), "note", NOTE, json!(2), None);
+    let welcome = world.enrolled(1, None);
+    world.put(0, &[&welcome, &first, &other]);
+    let patterns = ["ucxl://any:admin@COOEE:enrol/#/agentid/*".to_owned()];
+    let mut reader = world.members[0].log.clone();
+    let mut subscription = Subscription::new(&patterns, Vec::new(), None, true, 3).expect("a pattern");
+    let mut handed = |world: &World| {
+        let page = subscription.next(&mut reader, world.now()).expect("a page");
+        (page.events, page.again_ms)
+    };
+    let begun = world.now().uptime_ms;
+    assert_eq!(handed(&world), (vec![first.wire().to_vec()], Some(begun + 60_000)));
+    world.run(59_900);
+    assert_eq!(handed(&world).0.len(), 0, "not yet");
+    // A new one does not wait for the old one.
+    let second = world.event(&key(2), "enrol", ENROL, json!(3), None);
+    world.put(0, &[&second]);
+    assert_eq!(handed(&world).0, [second.wire()]);
+    world.run(100);
+    assert_eq!(handed(&world).0, [first.wire()]);
+    let answer = world.enrolled(1, Some(first.id()));
+    world.put(0, &[&answer]);
+    world.run(60_000);
+    assert_eq!(handed(&world).0, [second.wire()], "the first is answered");
 }

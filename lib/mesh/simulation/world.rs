@@ -97,7 +97,7 @@ impl World {
         Timestamp::from_millisecond(1_800_000_000_000 + self.now_ms.cast_signed()).expect("a time")
     }
 
-    fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         Now { wall: self.wall(), uptime_ms: self.now_ms }
     }
 
