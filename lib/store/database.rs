@@ -156,6 +156,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
         let mut database = Self { connection, path: path.to_owned() };
+        wait_for_turns(&mut database.connection).map_err(at)?;
         let opened = patiently(|| database.prepare(schema));
         opened.map_err(at)?;
         Ok(database)
@@ -178,7 +179,8 @@ impl Database {
         look(path).map_err(at)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
-        let database = Self { connection, path: path.to_owned() };
+        let mut database = Self { connection, path: path.to_owned() };
+        wait_for_turns(&mut database.connection).map_err(at)?;
         patiently(|| match database.version(schema)? {
             found if found < schema.version() => Err(Fault::Older { found, known: schema.version() }),
             _ => Ok(()),
@@ -239,7 +241,6 @@ impl Database {
 
     /// `user_version`, after a look at whose file it is.
     fn version(&self, schema: &Schema) -> Result<i64, Fault> {
-        self.connection.busy_timeout(BUSY_TIMEOUT)?;
         let number = |pragma| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         if number("application_id")? != i64::from(schema.application_id) {
             return Err(Fault::Foreign(schema.name));
@@ -305,13 +306,14 @@ fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
 
 /// WAL: readers never wait. FULL: a commit is on disk before anybody hears of it.
 fn configure(connection: &Connection) -> Result<(), Fault> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {
         connection.pragma_update(None, "journal_mode", "wal")?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // 16 MiB: the indexes of a large fleet stay in memory.
+    connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
@@ -324,6 +326,23 @@ fn migrate(transaction: &Transaction<'_>, schema: &Schema) -> Result<(), Fault> 
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "user_version", schema.version())?;
+    Ok(())
+}
+
+/// Asks for a lock every few milliseconds until the busy timeout is over. SQLite's
+/// own handler sleeps ever longer, up to 100 ms, so that of many processes the
+/// one that has waited longest asks least: some of 32 then never get a turn.
+fn wait_for_turns(connection: &mut Connection) -> Result<(), Fault> {
+    let mut began = Instant::now();
+    let own = u64::from(std::process::id());
+    connection.busy_handler(Some(move |count: i32| {
+        if count == 0 {
+            began = Instant::now();
+        }
+        // Not all at the same moments.
+        std::thread::sleep(Duration::from_micros(500 + (own + u64::from(count.unsigned_abs())) % 7 * 400));
+        began.elapsed() < BUSY_TIMEOUT
+    }))?;
     Ok(())
 }
 

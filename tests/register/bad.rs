@@ -177,3 +177,41 @@ fn wrong_arguments_are_refused() {
     }
     assert_eq!(book.feed(&[], &["--approve", "nothing"]).code, 1);
 }
+
+/// Killed at any step, it leaves all of a transaction or nothing, and what it
+/// has printed holds.
+#[test]
+fn kill_9_leaves_all_or_nothing() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let book = Book::new();
+    book.invite(&super::fixture::token('z'), &cooee::store::JoinToken { agents: 1000, ..Default::default() });
+    let lines: Vec<_> = (0..120).map(|n| Ask::new(&book, 1, &format!("m{n}")).token('z').line()).collect();
+    let mut said: Vec<String> = Vec::new();
+    for (round, part) in lines.chunks(20).enumerate() {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("agentid-register"));
+        command.arg("--dir").arg(book.folder.path());
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut input = child.stdin.take().expect("a pipe");
+        let text = part.join("\n") + "\n";
+        // In two pieces, so that it is in the midst of one when it is killed.
+        let middle = text.len() * (round + 1) / 8;
+        input.write_all(&text.as_bytes()[..middle]).expect("it reads");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut first = String::new();
+        output.read_line(&mut first).expect("it answers");
+        let _ = input.write_all(&text.as_bytes()[middle..]);
+        child.kill().expect("it runs");
+        child.wait().expect("it ended");
+        let rest = output.lines().map_while(Result::ok);
+        said.extend(std::iter::once(first.trim_end().to_owned()).chain(rest).filter(|line| line.ends_with('}')));
+    }
+    assert!(said.len() >= 6);
+    assert_eq!(run(&mut book.command(&["--verify-audit"])).code, 0);
+    let ran = book.feed(&lines, &[]);
+    assert_eq!((ran.code, ran.out.len()), (0, 120));
+    let all: Vec<_> = ran.text.lines().collect();
+    assert!(said.iter().all(|line| all.contains(&line.as_str())), "an answer was taken back");
+    assert_eq!(book.list().len(), 120);
+    assert_eq!(book.audit().len(), 11 + 120);
+}

@@ -15,7 +15,8 @@ pub use token::JoinToken;
 
 use super::database::{Database, Error, Fault, Schema};
 use rusqlite::Transaction;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::path::Path;
 
 const SCHEMA: Schema = Schema {
@@ -34,6 +35,8 @@ pub struct Turn<'t> {
     tail: audit::Tail,
     /// No short number is out of use; known for this transaction.
     no_spare: Cell<bool>,
+    /// How many agents of a key count, as far as this transaction had to know.
+    counts: RefCell<HashMap<[u8; 32], u32>>,
 }
 
 impl Registry {
@@ -57,7 +60,7 @@ impl Registry {
     pub fn turn<T>(&mut self, work: impl FnOnce(&mut Turn<'_>) -> Result<T, Fault>) -> Result<T, Error> {
         self.0.write(|sql| {
             let tail = audit::tail(sql)?;
-            work(&mut Turn { sql, tail, no_spare: Cell::new(false) })
+            work(&mut Turn { sql, tail, no_spare: Cell::new(false), counts: RefCell::default() })
         })
     }
 }

@@ -39,6 +39,11 @@ impl Turn<'_> {
             let sql = "UPDATE tokens SET key = ?2, bound_ms = ?3 WHERE hash = ?1 AND key IS NULL";
             self.run(sql, (hash, key, now_ms))?;
         }
+        if !grant.renewal
+            && let Some(count) = self.counts.borrow_mut().get_mut(key)
+        {
+            *count += 1;
+        }
         let record = Value::Object(request.record.clone()).to_string();
         self.run(
             "INSERT INTO agents (hash, tiny_id, gpu_id, hostname, mac, model, key, host_id, slot, token, record,

@@ -88,10 +88,21 @@ impl Turn<'_> {
         let agents = if state.holder.as_ref().is_some_and(|holder| holder.did == key) {
             0
         } else {
-            let live = "SELECT count(*) FROM agents WHERE key = ?1 AND expires_ms > ?2";
-            self.one(live, (key.public_key(), now.as_millisecond()), |row| row.get(0))?.unwrap_or(0)
+            self.live_agents(key.public_key(), now)?
         };
         Ok(Some(Known { quota, agents }))
+    }
+
+    /// Counted once a transaction, as one key may have many; [`Turn::admit`]
+    /// counts on.
+    fn live_agents(&self, key: &[u8; 32], now: Timestamp) -> Result<u32, Fault> {
+        if let Some(count) = self.counts.borrow().get(key) {
+            return Ok(*count);
+        }
+        let sql = "SELECT count(*) FROM agents WHERE key = ?1 AND expires_ms > ?2";
+        let count = self.one(sql, (key, now.as_millisecond()), |row| row.get(0))?.unwrap_or(0);
+        self.counts.borrow_mut().insert(*key, count);
+        Ok(count)
     }
 
     fn join_token(&self, hash: &[u8; 32]) -> Result<Option<JoinTokenState>, Fault> {

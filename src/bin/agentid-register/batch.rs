@@ -28,7 +28,7 @@ const UNOPENED: [u8; 32] = [0; 32];
 pub struct Leader {
     pub key: Key,
     pub fleet: Fleet,
-    only: Option<u8>,
+    pub only: Option<u8>,
     ttl: SignedDuration,
     now: Option<Timestamp>,
     sequence: PathBuf,

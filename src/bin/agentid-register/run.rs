@@ -4,6 +4,7 @@
 use crate::batch::{self, Leader};
 use crate::intake::{self, Item};
 use cooee::cli::{Exit, Failure, Io, Reject, Tally};
+use cooee::enrol::SHORT_NUMBERS;
 use cooee::jsonl::{LineFault, Scanner};
 use cooee::store::Registry;
 use std::io;
@@ -56,11 +57,25 @@ pub fn requests(io: &mut Io, registry: &mut Registry, leader: &Leader, strict: b
         full |= batch::judge(io, registry, leader, &items)?;
         io.out.flush()?;
     }
+    warn_if_nearly_full(io, registry, leader)?;
     if tally == Tally::default() {
         return Err(Failure::could_not_run("expected requests on stdin, got nothing")
             .hint("the command before this one may have failed"));
     }
     Ok(if full { tally.exit().worst(Exit::Temporary) } else { tally.exit() })
+}
+
+/// A fleet that gives out short tokens only hears of its end in time.
+fn warn_if_nearly_full(io: &Io, registry: &Registry, leader: &Leader) -> Result<(), Failure> {
+    if leader.only.is_none_or(|version| version == 3) {
+        return Ok(());
+    }
+    let used = registry.numbers_used()?;
+    if used * 10 >= SHORT_NUMBERS * 9 {
+        io.warn(&format!("{used} of {SHORT_NUMBERS} numbers are used up"));
+        io.hint("without --only and \"only\" in fleet.json, longer tokens follow");
+    }
+    Ok(())
 }
 
 fn reader(mut lines: cooee::jsonl::Lines<cooee::cli::Input>, sender: &SyncSender<Chunk>) {

@@ -75,7 +75,7 @@ impl Tool for Resolve {
     const MANUAL: &'static str = include_str!("../../../man/agentid-resolve.md");
     const EXAMPLES: &'static str = "\
 $ agentid-resolve 80007
-{\"type\":\"registration\",\"v\":1,\"token\":\"80007\",\"tiny_id\":\"BPNTVYSZ5Y\",\"hash\":\"5dab…\",…}
+{\"type\":\"registration\",\"v\":1,\"token\":\"80007\",\"tiny_id\":\"G6WG9CTNJ8\",\"hash\":\"81b9…\",…}
 $ agentid-resolve 'gpu-*' | jq -r .model
 llama3.1:70b
 $ agentid-resolve --suggest 80070
