@@ -1,7 +1,7 @@
 //! Does an event answer a request, and what does it say?
 
 use super::Trusted;
-use crate::event::{Event, answers_of};
+use crate::event::{Event, answers_of, is_request};
 
 /// A request that waits for its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,10 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    /// `None` if nothing answers events of this type.
-    pub fn of(event: &Event) -> Option<Self> {
-        (!answers_of(event.kind()).is_empty()).then(|| Self {
+    /// `None` if nothing answers it: an event of another type, or a Leader's own
+    /// `revoked`.
+    pub fn of(event: &Event, trusted: &Trusted) -> Option<Self> {
+        is_request(event.kind(), trusted.is_leader(&event.author())).then(|| Self {
             id: event.id().to_owned(),
             subject: event.subject().to_owned(),
             kind: event.kind().to_owned(),

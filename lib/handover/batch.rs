@@ -1,5 +1,6 @@
 //! What becomes of the events of one spool file.
 
+use super::{Awaited, Trusted};
 use crate::attach::Refused;
 use crate::event::{Event, Receipt};
 use crate::spool::{Entry, Spool, SpoolError};
@@ -42,13 +43,13 @@ pub(super) struct Batch {
 impl Batch {
     /// Marks what the receipt names; with `hold`, requests stay until they are
     /// answered. Returns how many it named.
-    pub(super) fn stored(&mut self, range: Range<usize>, receipt: &Receipt, hold: bool) -> usize {
+    pub(super) fn stored(&mut self, range: Range<usize>, receipt: &Receipt, hold: Option<&Trusted>) -> usize {
         let named: HashSet<&str> = receipt.ids.iter().map(String::as_str).collect();
-        let hold = hold && !self.leftover;
+        let hold = hold.filter(|_| !self.leftover);
         let mut count = 0;
         for waiting in &mut self.events[range] {
             if waiting.state == State::Sent && named.contains(waiting.event.id()) {
-                let is_request = hold && super::Awaited::of(&waiting.event).is_some();
+                let is_request = hold.is_some_and(|trusted| Awaited::of(&waiting.event, trusted).is_some());
                 waiting.state = if is_request { State::Held } else { State::Done };
                 count += 1;
             }

@@ -267,11 +267,11 @@ impl Sender {
         if !self.trusted.receipt(&receipt) {
             return Err(LinkError::Broken("the receipt is not signed by a node of the fleet".to_owned()));
         }
-        if batch.stored(flight.range.clone(), &receipt, self.hold) == 0 {
+        if batch.stored(flight.range.clone(), &receipt, self.hold.then_some(&self.trusted)) == 0 {
             return Err(LinkError::Broken("the receipt is for other events".to_owned()));
         }
         let held = batch.events[flight.range.clone()].iter().filter(|waiting| waiting.state == State::Held);
-        let awaits: Vec<_> = held.filter_map(|waiting| Awaited::of(&waiting.event)).collect();
+        let awaits: Vec<_> = held.filter_map(|waiting| Awaited::of(&waiting.event, &self.trusted)).collect();
         self.notices.push_back(Notice::Stored(receipt));
         if !awaits.is_empty() {
             self.notices.push_back(Notice::Awaits(awaits, flight.deadline));

@@ -24,7 +24,8 @@ pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
     let to = from.saturating_add(count);
     file.rewind()?;
     // Twenty digits always, so that a shorter number never leaves an old tail.
-    write!(file, "{to:020}")?;
+    // And in one write, so that a kill leaves the old number or the new.
+    file.write_all(format!("{to:020}").as_bytes())?;
     Ok(from..to)
 }
 
@@ -33,7 +34,7 @@ pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
 pub fn reset(path: &Path, now_us: u64) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     flock(&file, FlockOperation::LockExclusive)?;
-    write!(file, "{now_us:020}")
+    file.write_all(format!("{now_us:020}").as_bytes())
 }
 
 #[cfg(test)]

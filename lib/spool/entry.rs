@@ -17,12 +17,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes beside, locks, fsyncs, then renames: a file under its final name
-    /// is whole and on disk.
+    /// Locks, writes beside, renames, then fsyncs file and folder: nobody else
+    /// sees it before it is whole, and it is on disk when this returns. Renamed
+    /// first, both fsyncs are one commit of the file system's journal; what a
+    /// power cut in between leaves was not yet said to be kept. What replaces a
+    /// kept batch is on disk before it takes its place.
     pub(super) fn write<'a>(
         spool: &Spool,
         path: PathBuf,
         events: impl IntoIterator<Item = &'a [u8]>,
+        replaces: bool,
     ) -> Result<Self, SpoolError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let unfinished = spool.unfinished(&name);
@@ -36,14 +40,19 @@ impl Entry {
             }
             writer.flush()?;
             drop(writer);
-            file.sync_data()?;
+            if replaces {
+                file.sync_all()?;
+            }
             fs::rename(&unfinished, &path)
         })();
         if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);
             return Err(failed(error));
         }
-        if let Err(error) = spool.sync() {
+        if replaces {
+            // The old batch or the new one is there; either may be sent.
+            spool.sync()?;
+        } else if let Err(error) = file.sync_all().map_err(SpoolError::at(&path)).and_then(|()| spool.sync()) {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
@@ -83,7 +92,7 @@ impl Entry {
 
     /// Keeps only `events` of it. On failure the whole batch stays.
     pub fn reduce<'a>(self, spool: &Spool, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, SpoolError> {
-        Self::write(spool, self.path.clone(), events)
+        Self::write(spool, self.path.clone(), events, true)
     }
 }
 

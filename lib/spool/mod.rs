@@ -69,7 +69,7 @@ impl Spool {
     /// is left.
     pub fn keep<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
         let unique = getrandom::u32().map_err(io::Error::from).map_err(SpoolError::at(&self.folder))?;
-        Entry::write(self, self.folder.join(format!("{now_us:020}-{unique:08x}.jsonl")), events)
+        Entry::write(self, self.folder.join(format!("{now_us:020}-{unique:08x}.jsonl")), events, false)
     }
 
     /// The unlocked batches, oldest first, each locked for us

@@ -6,6 +6,7 @@ use super::*;
 use cooee::attach::{Reply, Request};
 use cooee::enrol::{Fleet, Leader};
 use cooee::event::{Draft, Stamp};
+use cooee::spool::agents::Agents;
 use jiff::{SignedDuration, Timestamp};
 use predicates::str::contains;
 use uuid::Uuid;
@@ -109,6 +110,46 @@ fn what_nothing_answers_is_content_with_being_stored() {
     let host = member();
     leader(host.path(), |_| panic!("nothing to await"));
     cooee_pub(host.path(), &["--wait", "answered", ADDRESS], "one\n").assert().success().stderr("");
+    assert_eq!(spool(host.path()), []);
+}
+
+/// `age-enrol` asks again only for a reason: it finds the answer in `agents/`.
+#[test]
+fn the_answer_is_kept_for_age_enrol() {
+    let host = member();
+    let subject = "ucxl://any:admin@COOEE:enrol/#/agentid/0123456789".to_owned();
+    let request = event_of(&sign(&host_key(), &Draft { kind: "enrol".into(), subject, ..plain() }));
+    let agents = Agents::new(host.path());
+    agents.keep_request("0123456789", "basis", &request).expect("kept");
+    leader(host.path(), |asked| answers(vec![sign(&leader_key(), &answer("enrolled", asked, &json!({"token": "t"})))]));
+    cooee_pub(host.path(), &["--wait", "answered"], request.wire()).assert().success().stderr("");
+    let state = agents.read("0123456789").expect("still there");
+    assert_eq!(state.answer.expect("answered").data(), &json!({"token": "t"}));
+}
+
+fn plain() -> Draft {
+    Draft {
+        kind: "note".into(),
+        subject: ADDRESS.into(),
+        expires: Timestamp::now() + SignedDuration::from_hours(1),
+        data: Value::Null,
+        data_base64: None,
+        in_reply_to: None,
+        agent: None,
+    }
+}
+
+fn event_of(wire: &[u8]) -> Event {
+    Event::from_wire(wire).expect("an event")
+}
+
+/// A leader's own `revoked` is no request.
+#[test]
+fn a_leaders_own_word_waits_for_nobody() {
+    let host = member();
+    leader(host.path(), |_| panic!("nothing to await"));
+    let revoked = sign(&leader_key(), &Draft { kind: "revoked".into(), ..plain() });
+    cooee_pub(host.path(), &["--wait", "answered"], revoked).assert().success().stderr("");
     assert_eq!(spool(host.path()), []);
 }
 
