@@ -12,7 +12,9 @@ use std::process::Stdio;
 fn a_wrong_recipient_is_named_and_never_repeated() {
     let keys = Keys::new();
     let secret_key = fs::read_to_string(&keys.identity).expect("a file").lines().last().expect("a line").to_owned();
-    let typo = keys.recipient.replace(&keys.recipient[30..31], if &keys.recipient[30..31] == "q" { "p" } else { "q" });
+    let mut typo = keys.recipient.clone();
+    let other = if typo.as_bytes()[30] == b'q' { "p" } else { "q" };
+    typo.replace_range(30..31, other);
     for (recipient, what) in [
         (typo.as_str(), "checksum"),
         ("age1pq1qqqqqqqqqqqqq", "post-quantum"),
