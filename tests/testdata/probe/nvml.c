@@ -21,7 +21,7 @@ struct pci { char legacy[16]; unsigned domain, bus, device, id, subsystem; char 
 struct memory { unsigned version; unsigned long long total, reserved, free, used; };
 
 /* Not in the order of the bus, as NVML's own order need not be. */
-static const char *bus_ids[] = {"00000000:65:00.0", "00000000:0A:00.0", "00000001:01:00.0"};
+static const char *bus_ids[] = {"00000000:65:00.0", "00000000:0A:00.0", "00000000:4B:00.0"};
 
 static void hang(void) { for (;;) pause(); }
 
