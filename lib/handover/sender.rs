@@ -79,6 +79,8 @@ pub struct Sender {
     /// Requests stay in the spool until they are answered.
     hold: bool,
     link: Option<Box<dyn Link>>,
+    /// A reply has come over this link: if it breaks, another is worth a try.
+    proven: bool,
     /// Until when nothing is dialled, and why.
     down: Option<(Instant, String)>,
     /// How often a link failed.
@@ -101,6 +103,7 @@ impl Sender {
             timeout,
             hold,
             link: None,
+            proven: false,
             down: None,
             failures: 0,
             batches: BTreeMap::new(),
@@ -207,13 +210,14 @@ impl Sender {
 
     fn send_one(&mut self) -> Result<(), LinkError> {
         let Some(deadline) = self.queue.front().map(|flight| flight.deadline) else { return Ok(()) };
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => self.dial(deadline)?,
+        let mut link = if let Some(link) = self.link.take() {
+            link
+        } else {
+            self.proven = false;
+            self.dial(deadline)?
         };
-        let Some(mut flight) = self.queue.pop_front() else { return Ok(()) };
+        let Some(flight) = self.queue.pop_front() else { return Ok(()) };
         let sent = link.send(&flight.bytes, flight.deadline);
-        flight.bytes = Vec::new();
         self.in_flight.push_back(flight);
         sent?;
         self.link = Some(link);
@@ -229,6 +233,9 @@ impl Sender {
 
     /// Waits for one reply and takes it in.
     pub fn wait(&mut self) {
+        if self.in_flight.is_empty() {
+            self.advance();
+        }
         let Some(deadline) = self.in_flight.front().map(|flight| flight.deadline) else { return };
         let reply = match self.link.as_mut() {
             Some(link) => link.receive(deadline),
@@ -237,6 +244,7 @@ impl Sender {
         let taken = reply.and_then(|reply| {
             let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
             let outcome = self.take_in(&flight, reply);
+            self.proven |= outcome.is_ok();
             self.land(flight.batch, flight.range, outcome.as_ref().err());
             outcome
         });
@@ -300,9 +308,17 @@ impl Sender {
         }
     }
 
-    /// The link is gone: what was under way stays in the spool.
+    /// The link is gone: what was under way stays in the spool. But a link that
+    /// worked until now may only have met a node's restart: once more, then.
     fn fail(&mut self, error: &LinkError) {
         self.link = None;
+        if self.proven && matches!(error, LinkError::Broken(_)) {
+            self.proven = false;
+            let again = std::mem::take(&mut self.in_flight);
+            self.queue.extend(again);
+            self.queue.make_contiguous().sort_by_key(|flight| (flight.batch, flight.range.start));
+            return;
+        }
         self.failures += 1;
         let pause = match error {
             LinkError::TimedOut => Some(REDIAL_SILENT),

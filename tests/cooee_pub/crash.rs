@@ -136,6 +136,28 @@ fn on_a_full_disk_nothing_is_said_to_be_kept() {
     assert!(left.is_empty(), "no part of a file is left: {left:?}");
 }
 
+/// A resident pipe outlives its node's restarts.
+#[test]
+fn a_node_that_restarts_between_batches_is_called_again() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let host = host();
+    serve(host.path(), |put| Act::Last(stored(&host_key(), &events(&put))));
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("cooee-pub"));
+    command.args([ADDRESS, "--dir"]).arg(host.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the command is built");
+    let mut input = child.stdin.take().expect("piped");
+    let mut receipts = BufReader::new(child.stdout.take().expect("piped"));
+    for said in ["one", "two", "three"] {
+        writeln!(input, "{said}").expect("it reads");
+        let mut line = String::new();
+        receipts.read_line(&mut line).expect("text");
+        assert_eq!(records(line.as_bytes())[0]["type"], "receipt");
+    }
+    drop(input);
+    assert_eq!(child.wait().expect("our own child").code(), Some(0));
+    assert_eq!(spool(host.path()), []);
+}
+
 #[test]
 fn a_spool_that_cannot_be_is_named() {
     let host = host();

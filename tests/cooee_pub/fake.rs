@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex};
 /// What it does with a request.
 pub enum Act {
     Reply(Reply),
+    /// And then the connection ends.
+    Last(Reply),
     /// These bytes instead of a frame.
     Bytes(Vec<u8>),
     /// Nothing, for as long as the client waits.
@@ -39,8 +41,9 @@ fn talk<A: FnMut(Request) -> Act>(mut stream: UnixStream, act: &Mutex<A>) {
     while let Ok(true) = read_body(&mut stream, &mut body) {
         let request = Request::decode(&body).expect("clients send good frames");
         let act = (act.lock().expect("no panic"))(request);
+        let last = matches!(act, Act::Last(_));
         let bytes = match act {
-            Act::Reply(reply) => {
+            Act::Reply(reply) | Act::Last(reply) => {
                 let mut frame = Vec::new();
                 reply.frame(&mut frame).expect("fits");
                 frame
@@ -49,7 +52,7 @@ fn talk<A: FnMut(Request) -> Act>(mut stream: UnixStream, act: &Mutex<A>) {
             Act::Silence => continue,
             Act::Close => return,
         };
-        if stream.write_all(&bytes).is_err() {
+        if stream.write_all(&bytes).is_err() || last {
             return;
         }
     }
