@@ -198,13 +198,13 @@ def serve(folder):
     return background([ours("cooee-sub"), "--serve", "--dir", folder, *listen], lambda: os.path.exists(socket))
 
 
-def agents(count):
+def agents(count, host="host"):
     lines = [
-        json.dumps({"type": "agent", "v": 1, "gpu_id": f"GPU-{n:08x}", "gpu_slot": n % 16, "hostname": f"host-{n // 16}",
+        json.dumps({"type": "agent", "v": 1, "gpu_id": f"GPU-{n:08x}", "gpu_slot": n % 16, "hostname": f"{host}-{n // 16}",
                     "mac": f"{n // 16:012x}".replace("00", "02", 1), "model": f"model-{n % 7}"})
         for n in range(count)
     ]
-    return write(f"agents-{count}", output([ours("agentid-hash")], input=("\n".join(lines) + "\n").encode()))
+    return write(f"{host}-agents-{count}", output([ours("agentid-hash")], input=("\n".join(lines) + "\n").encode()))
 
 
 def seal():
@@ -287,7 +287,7 @@ def member():
             " age-enrol --dir $0 --open | agentid-register --dir $0 | cooee-pub --dir $0"
         )
         background(["sh", "-c", pipe, leader], lambda: True, stderr=subprocess.DEVNULL)
-        request = output([ours("age-enrol"), "--dir", host], stdin=open(agents(1)))
+        request = output([ours("age-enrol"), "--dir", host], stdin=open(agents(1, "member")))
         output([ours("cooee-pub"), "--dir", host, "--wait", "answered"], input=request)
     return host, node
 
