@@ -2,8 +2,9 @@
 //!
 //! The page is clap's (NAME, SYNOPSIS, DESCRIPTION, OPTIONS), then the
 //! command's own sections, then EXIT STATUS. Their markup is small: `# TITLE`
-//! opens a section, four spaces an example, `- ` a list item, `**bold**` and
-//! `` `code` `` a word in bold; a blank line ends a paragraph.
+//! opens a section, four spaces an example, `- ` a list item (with two spaces
+//! before the next line: a term, and what it means), `**bold**` and `` `code` ``
+//! a word in bold; a blank line ends a paragraph.
 
 use super::{Failure, Output, TABLE, Tool};
 use clap::CommandFactory;
@@ -65,7 +66,8 @@ fn sections(text: &str, page: &mut String) {
     let mut in_example = false;
     let mut in_list = false;
     let mut fresh = true;
-    for line in text.lines() {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
         let example = line.strip_prefix("    ");
         if in_example && example.is_none() && !line.is_empty() {
             page.push_str(".EE\n.RE\n");
@@ -82,7 +84,9 @@ fn sections(text: &str, page: &mut String) {
             let _ = writeln!(page, ".SH \"{title}\"");
             (fresh, in_list) = (false, false);
         } else if let Some(item) = line.strip_prefix("- ") {
-            let _ = writeln!(page, ".IP \\(bu 2\n{}", guarded(&styled(item)));
+            let is_term = lines.peek().is_some_and(|next| next.starts_with("  ") && !next.starts_with("    "));
+            let tag = if is_term { ".TP 4" } else { ".IP \\(bu 2" };
+            let _ = writeln!(page, "{tag}\n{}", guarded(&styled(item)));
             (fresh, in_list) = (false, true);
         } else if line.is_empty() {
             if in_example {
