@@ -75,7 +75,7 @@ fn a_batch_is_answered_in_order_with_the_rest_passed_over() {
     assert_eq!(book.audit().len(), 10 + 3);
 }
 
-/// Eight processes at once; the full-size run is in `scripts/bench`.
+/// Eight processes at once, ten requests each.
 #[test]
 fn many_processes_at_once_lose_nothing_and_number_nothing_twice() {
     let book = Book::new();
