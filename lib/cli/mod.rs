@@ -100,11 +100,6 @@ impl Io {
     pub fn name(&self) -> &'static str {
         self.name
     }
-
-    /// Is `-v` on?
-    pub fn verbose(&self) -> bool {
-        self.verbose
-    }
 }
 
 /// This executable, for a command that has to ask something in a child process;

@@ -37,11 +37,6 @@ impl Members {
         Self { fleet, nodes: nodes.into_iter().collect(), ..Self::default() }
     }
 
-    /// Is there a fleet at all?
-    pub fn has_fleet(&self) -> bool {
-        self.fleet.is_some()
-    }
-
     /// Is it a Leader's key?
     pub fn is_leader(&self, did: &Did) -> bool {
         self.fleet.as_ref().is_some_and(|fleet| fleet.is_leader(did))
