@@ -6,8 +6,8 @@
 //! before the next line: a term, and what it means), `**bold**` and `` `code` ``
 //! a word in bold; a blank line ends a paragraph.
 
-use super::{Failure, Output, TABLE, Tool};
-use clap::CommandFactory;
+use super::{Common, Failure, Output, TABLE, Tool};
+use clap::Args as _;
 use std::fmt::Write as _;
 
 /// What pages are dated: the day of the release they belong to.
@@ -20,7 +20,7 @@ pub(super) fn command<T: Tool>(name: &'static str) -> clap::Command {
         let _ = writeln!(end, "  {line}");
     }
     end.push_str("\nExit codes:\n  0 done or yes · 1 no · 2 could not run · 3 some input rejected · 4 try later · 5 refused: security");
-    <T as CommandFactory>::command().name(name).version(env!("CARGO_PKG_VERSION")).after_help(end)
+    Common::augment_args(T::command()).name(name).version(env!("CARGO_PKG_VERSION")).after_help(end)
 }
 
 /// Prints what `--generate what` asks for.

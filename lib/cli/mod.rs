@@ -20,12 +20,13 @@ pub use parallel::Halt;
 pub use stream::{Input, Output, Reject, Tally};
 pub use text::escape;
 
-use clap::{Args, Parser};
+use clap::{Args, FromArgMatches, Parser};
 use std::process::{ExitCode, Termination};
 
-/// What every command takes besides its own arguments.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Common {
+// What every command takes besides its own arguments; `manual::command` adds
+// it. No doc comment: clap would print it as the command's description.
+#[derive(Args)]
+struct Common {
     /// Print the man page (`man`) or completions (`complete-SHELL`) and exit
     #[arg(long, value_name = "WHAT", help_heading = "Common options")]
     generate: Option<String>,
@@ -34,7 +35,7 @@ pub struct Common {
     schema: bool,
     /// Log to stderr
     #[arg(short, long, global = true, help_heading = "Common options")]
-    pub verbose: bool,
+    verbose: bool,
 }
 
 /// One command: its arguments are a clap parser, the rest is here.
@@ -108,14 +109,8 @@ pub fn this_program() -> std::path::PathBuf {
     std::env::current_exe().unwrap_or_default()
 }
 
-/// Where the common arguments sit in a command's parser.
-pub trait HasCommon {
-    /// The flattened common arguments.
-    fn common(&self) -> &Common;
-}
-
 /// The whole of a command's `main`.
-pub fn main<T: Tool + HasCommon>(name: &'static str) -> ExitCode {
+pub fn main<T: Tool>(name: &'static str) -> ExitCode {
     // A panic is our defect, never a user's exit code 101.
     std::panic::set_hook(Box::new(move |info| {
         text::stderr_line(name, &format!("internal error: {info}"));
@@ -125,7 +120,7 @@ pub fn main<T: Tool + HasCommon>(name: &'static str) -> ExitCode {
     outcome.unwrap_or(Exit::CouldNotRun).report()
 }
 
-fn start<T: Tool + HasCommon>(name: &'static str) -> Exit {
+fn start<T: Tool>(name: &'static str) -> Exit {
     let mut io = Io { name, verbose: false, out: Output::stdout() };
     let result = dispatch::<T>(&mut io);
     let flushed = io.out.flush();
@@ -142,7 +137,7 @@ fn start<T: Tool + HasCommon>(name: &'static str) -> Exit {
     failure.exit
 }
 
-fn dispatch<T: Tool + HasCommon>(io: &mut Io) -> Result<Exit, Failure> {
+fn dispatch<T: Tool>(io: &mut Io) -> Result<Exit, Failure> {
     let arguments: Vec<_> = std::env::args_os().collect();
     // Before clap, so that a page can be had without the required arguments,
     // and a version without the work of laying out all options.
@@ -165,7 +160,16 @@ fn dispatch<T: Tool + HasCommon>(io: &mut Io) -> Result<Exit, Failure> {
         Ok(matches) => matches,
         Err(error) => return text::clap_outcome(&error, &mut io.out),
     };
-    let tool = T::from_arg_matches(&matches).map_err(|error| Failure::could_not_run(error.to_string().trim()))?;
-    io.verbose = tool.common().verbose;
-    tool.run(io)
+    let unreadable = |error: clap::Error| Failure::could_not_run(error.to_string().trim());
+    let common = Common::from_arg_matches(&matches).map_err(unreadable)?;
+    if common.schema {
+        io.out.line(T::SCHEMA.trim().as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    if let Some(what) = common.generate {
+        manual::generate::<T>(io.name, &what, &mut io.out)?;
+        return Ok(Exit::Done);
+    }
+    io.verbose = common.verbose;
+    T::from_arg_matches(&matches).map_err(unreadable)?.run(io)
 }

@@ -58,6 +58,19 @@ fn arguments_that_are_not_utf8_are_refused() {
     }
 }
 
+/// Asked for beside other arguments, page and schema are printed all the same.
+#[test]
+fn what_a_command_says_of_itself_needs_no_first_place() {
+    for name in commands() {
+        let rest = if name == "cooee-key" { "show" } else { "" };
+        for flags in ["--schema", "--generate man"] {
+            let line = format!("\"$1\" {flags} >first; \"$1\" -v {flags} {rest} | cmp - first && test -s first");
+            let ran = sh(&name, &line);
+            assert_eq!((ran.code(), ran.out(), ran.err()), (0, String::new(), String::new()), "{name} {flags}");
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_is_named() {
     for name in commands() {

@@ -5,7 +5,7 @@ mod open;
 mod request;
 
 use clap::Parser;
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool};
 use cooee::enrol::Fleet;
 use cooee::seal::{Identity, Recipient};
 use jiff::SignedDuration;
@@ -46,8 +46,6 @@ struct Enrol {
     /// Folder of keys, fleet file and join token
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// A Leader may be away for days, but not for good.
@@ -88,12 +86,6 @@ fn leaders(fleet: &Fleet) -> Result<Vec<Recipient>, Failure> {
             .map_err(|error| Failure::could_not_run(format_args!("fleet.json: leader {}: {error}", leader.did)))
     });
     parsed.collect()
-}
-
-impl HasCommon for Enrol {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Enrol {

@@ -4,7 +4,7 @@ mod suggest;
 
 use clap::Parser;
 use cooee::agentid::{RecordError, TokenError, TokenText};
-use cooee::cli::{self, Common, Exit, Failure, HasCommon, Io, Reject, Tool};
+use cooee::cli::{self, Exit, Failure, Io, Reject, Tool};
 use cooee::jsonl::Scanner;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,14 +32,6 @@ struct Decode {
     /// Folder of the registry
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Decode {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Decode {

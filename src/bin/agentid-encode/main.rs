@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use cooee::agentid::{FieldError, Token, WordError};
-use cooee::cli::{self, Common, Exit, Failure, HasCommon, Io, Reject, Tool};
+use cooee::cli::{self, Exit, Failure, Io, Reject, Tool};
 use cooee::jsonl::Scanner;
 use std::process::ExitCode;
 
@@ -21,14 +21,6 @@ struct Encode {
     /// Stop at the first line that is rejected
     #[arg(long)]
     strict: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Encode {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Encode {

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use cooee::agentid::{Tuple, collision_probability};
-use cooee::cli::{self, Common, Exit, Failure, HasCommon, Io, Reject, Tool};
+use cooee::cli::{self, Exit, Failure, Io, Reject, Tool};
 use cooee::jsonl::{self, Object, Scanner};
 use std::process::ExitCode;
 
@@ -24,14 +24,6 @@ struct HashAgents {
     /// Stop at the first line that is rejected
     #[arg(long)]
     strict: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for HashAgents {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for HashAgents {

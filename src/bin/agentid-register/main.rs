@@ -7,7 +7,7 @@ mod manage;
 mod run;
 
 use clap::Parser;
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool};
 use cooee::store::Registry;
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -69,14 +69,6 @@ struct Register {
     /// Folder of leader.key, fleet.json and registry.db
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Register {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Register {

@@ -5,7 +5,7 @@ mod query;
 
 use clap::Parser;
 use cooee::agentid::{Registered, TokenText};
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Reject, Tool};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Reject, Tool};
 use cooee::jsonl::Scanner;
 use cooee::store::{Fault, Query, Registry};
 use jiff::{SignedDuration, Timestamp};
@@ -54,14 +54,6 @@ struct Resolve {
     /// Folder of registry.db, or of the node
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Resolve {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 /// Where answers come from.

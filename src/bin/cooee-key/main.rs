@@ -4,7 +4,7 @@ mod fleet;
 mod keys;
 
 use clap::{Args, Parser, Subcommand};
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,8 +16,6 @@ struct Key {
     /// Folder of the keys and the fleet file
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Subcommand)]
@@ -39,12 +37,6 @@ struct Raw {
     /// Print only the host's did
     #[arg(long)]
     raw: bool,
-}
-
-impl HasCommon for Key {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Key {

@@ -7,7 +7,7 @@ mod report;
 mod run;
 
 use clap::{Parser, ValueEnum};
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool, duration};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,8 +47,6 @@ struct Pub {
     /// Folder of the keys, the fleet file and the spool
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// When the command is content.
@@ -60,12 +58,6 @@ enum Level {
     Stored,
     /// And every request has its leader's answer
     Answered,
-}
-
-impl HasCommon for Pub {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Pub {

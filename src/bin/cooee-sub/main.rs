@@ -4,7 +4,7 @@ mod serve;
 mod subscribe;
 
 use clap::Parser;
-use cooee::cli::{self, Common, Exit, Failure, Folder, HasCommon, Io, Tool, duration};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration};
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,14 +45,6 @@ struct Sub {
     /// Folder of the key, the fleet file, the log and the socket
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Sub {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Sub {

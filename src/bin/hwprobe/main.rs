@@ -3,7 +3,7 @@
 mod output;
 
 use clap::{Args, Parser};
-use cooee::cli::{self, Common, Exit, Failure, HasCommon, Io, Tool};
+use cooee::cli::{self, Exit, Failure, Io, Tool};
 use cooee::probe::{self, Address, Options};
 use jiff::SignedDuration;
 use std::path::PathBuf;
@@ -56,14 +56,6 @@ struct Probe {
     /// Load NVIDIA's library from this file
     #[arg(long, value_name = "FILE")]
     nvml: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-}
-
-impl HasCommon for Probe {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 impl Tool for Probe {
