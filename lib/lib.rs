@@ -16,4 +16,5 @@ pub mod probe;
 pub mod seal;
 pub mod spool;
 pub mod store;
+pub mod trust;
 pub mod ucxl;

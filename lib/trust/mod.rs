@@ -1,0 +1,31 @@
+//! Trust: signals → windows → scores. The mathematics of the `AgentMesh` reward
+//! engine 1.0.0a1, number for number.
+//!
+//! Pure: every time is an argument, in milliseconds since 1970 (UTC). Must not
+//! know files, SQL, or a clock.
+
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "counts are at most 1,000, totals are clamped to 0-1000, times fit 54 bits"
+)]
+
+mod agent;
+mod config;
+mod dimension;
+mod fleet;
+mod ring;
+mod signal;
+mod window;
+
+pub use agent::{Agent, NEUTRAL_TOTAL, Parts, Point, Revocation, Tier, Trend};
+pub use config::{Config, ConfigError};
+pub use dimension::Dimension;
+pub use fleet::{Fleet, Handle};
+pub use ring::Ring;
+pub use signal::{RECENT, Recent, Shown, Signal};
+pub use window::{SLICE, WINDOW, Window};
+
+#[cfg(test)]
+mod tests;
