@@ -166,6 +166,25 @@ mod tests {
         assert_eq!(profile.network.expect("the second service").interface, "en0");
     }
 
+    /// Entries as the tool printed them on a Mac with an M3 Max, and on macOS in
+    /// a virtual machine whose display is no GPU.
+    #[test]
+    fn captured_entries() {
+        let profile = profile(
+            r#"{"SPDisplaysDataType" : [
+            { "_name" : "Apple M3 Max", "spdisplays_metal" : "spdisplays_supported",
+              "spdisplays_vendor" : "sppci_vendor_Apple", "sppci_bus" : "spdisplays_builtin", "sppci_cores" : "40",
+              "sppci_device_type" : "spdisplays_gpu", "sppci_model" : "Apple M3 Max" },
+            { "_name" : "spdisplays_display", "spdisplays_device-id" : "0x1111", "spdisplays_revision-id" : "0x0002",
+              "spdisplays_vendor-id" : "0x1234", "spdisplays_vram" : "7 MB", "sppci_device_type" : "spdisplays_gpu" }
+            ]}"#,
+        );
+        let [gpu] = &profile.gpus[..] else { panic!("one GPU: {:?}", profile.gpus.len()) };
+        assert_eq!((gpu.vendor, gpu.name.as_deref()), ("apple", Ok("Apple M3 Max")));
+        assert_eq!(gpu.memory_bytes, Err("system_profiler tells no memory".to_owned()));
+        assert_eq!(gpu.pci_id, Err("system_profiler tells no PCI id".to_owned()));
+    }
+
     #[test]
     fn junk_is_a_gap_with_a_reason() {
         for junk in ["{}", "[]", "3", r#"{"SPDisplaysDataType":7,"SPHardwareDataType":[],"SPNetworkDataType":[{}]}"#] {
