@@ -41,7 +41,7 @@ pub enum ConfigError {
         value: f64,
     },
     /// The weights do not make a whole.
-    #[error("the weights sum to {0}, not to 1")]
+    #[error("the weights sum to {}, not to 1", (.0 * 1e6).round() / 1e6)]
     Sum(f64),
     /// A threshold is above 1000.
     #[error("{name} is {value}, which is not between 0 and 1000")]
@@ -49,11 +49,11 @@ pub enum ConfigError {
         /// Which threshold.
         name: &'static str,
         /// What it is.
-        value: u16,
+        value: i64,
     },
     /// The interval is out of range.
     #[error("update_interval_seconds is {0}, which is not between 1 and 300")]
-    Interval(u16),
+    Interval(i64),
 }
 
 impl Config {
@@ -72,11 +72,11 @@ impl Config {
             [("revocation_threshold", self.revocation_threshold), ("warning_threshold", self.warning_threshold)]
         {
             if value > 1000 {
-                return Err(ConfigError::Threshold { name, value });
+                return Err(ConfigError::Threshold { name, value: value.into() });
             }
         }
         if !(1..=300).contains(&self.update_interval_seconds) {
-            return Err(ConfigError::Interval(self.update_interval_seconds));
+            return Err(ConfigError::Interval(self.update_interval_seconds.into()));
         }
         Ok(())
     }

@@ -12,18 +12,24 @@
 )]
 
 mod agent;
+mod confidence;
 mod config;
+mod decay;
 mod dimension;
 mod fleet;
 mod ring;
+mod settings;
 mod signal;
 mod window;
 
 pub use agent::{Agent, NEUTRAL_TOTAL, Parts, Point, Revocation, Tier, Trend};
+pub use confidence::lower_bound;
 pub use config::{Config, ConfigError};
+pub use decay::HalfLife;
 pub use dimension::Dimension;
 pub use fleet::{Fleet, Handle};
 pub use ring::Ring;
+pub use settings::{SETTINGS_LIMIT_BYTES, SettingsError, SettingsFault};
 pub use signal::{RECENT, Recent, Shown, Signal};
 pub use window::{SLICE, WINDOW, Window};
 
