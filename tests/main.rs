@@ -4,6 +4,7 @@ mod agentid_hash;
 mod cooee_key;
 mod cooee_pub;
 mod cooee_sub;
+mod disk;
 mod enrol;
 mod hwprobe;
 mod manual;

@@ -42,6 +42,8 @@ impl From<store::Error> for Failure {
         let hint = match error.fault {
             store::Fault::Locked => Some("another command is writing; try again"),
             store::Fault::Newer { .. } => Some("use the newer cooee that wrote it"),
+            store::Fault::ReadOnly => Some("it, its -wal and -shm files, and their folder must be writable"),
+            store::Fault::Full => Some("nothing was changed; try again when there is room"),
             store::Fault::Damaged | store::Fault::Empty => Some("put a backup in its place; nothing was changed"),
             _ => None,
         };

@@ -96,6 +96,11 @@ pub enum Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
+        // The index of the write-ahead log could not grow: that is how a full
+        // disk shows itself first.
+        if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::NotADatabase) => Self::NotSqlite,
@@ -285,16 +290,10 @@ fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file =
         tempfile::Builder::new().prefix(".new-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
-    let mut connection = Connection::open(file.path())?;
-    // Only while the file has no page yet can it be told to give pages back.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    connection.pragma_update(None, "application_id", schema.application_id)?;
-    configure(&connection)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    migrate(&transaction, schema)?;
-    transaction.commit()?;
-    // Closing folds the write-ahead log back in and removes it.
-    connection.close().map_err(|(_, error)| error)?;
+    fill(file.path(), schema).inspect_err(|_| {
+        // Left where it could not be rolled back.
+        let _ = fs::remove_file(beside(file.path(), "-journal"));
+    })?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| match error.error.kind() {
         io::ErrorKind::AlreadyExists => Fault::Exists,
@@ -302,6 +301,19 @@ fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
     })?;
     File::open(folder)?.sync_all()?;
     Ok(())
+}
+
+/// Makes an empty file a database without rows; not yet with a write-ahead log,
+/// which a full disk may keep from being folded back in, unsaid.
+fn fill(path: &Path, schema: &Schema) -> Result<(), Fault> {
+    let mut connection = Connection::open(path)?;
+    // Only while the file has no page yet can it be told to give pages back.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "application_id", schema.application_id)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction, schema)?;
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error.into())
 }
 
 /// WAL: readers never wait. FULL: a commit is on disk before anybody hears of it.

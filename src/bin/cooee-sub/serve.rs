@@ -18,9 +18,7 @@ pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> R
         _ => false,
     };
     let claim = Claim::take(folder.path()).map_err(failure)?;
-    let log = store::Log::open(&folder.file("log.db")).map_err(|error| {
-        if error.is_temporary() { Failure::temporary(error) } else { Failure::could_not_run(error) }
-    })?;
+    let log = store::Log::open(&folder.file("log.db"))?;
     let config = Config {
         claim,
         key,
