@@ -1,57 +1,11 @@
 //! Files and folders that may not be written. Root may write everything, so
 //! its commands run as somebody else here.
 
-use super::*;
+use super::{ADDRESS, Ask, Book, User, mode, names, run};
 use serde_json::Value;
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use tempfile::TempDir;
-
-/// Who is nobody on every system.
-const NOBODY: u32 = 65_534;
-
-/// Our own commands, and a user who may not do everything.
-struct User {
-    bins: TempDir,
-    root: bool,
-}
-
-impl User {
-    fn new() -> Self {
-        // Not in a folder that root keeps to itself.
-        let bins = tempfile::Builder::new().permissions(mode(0o755)).tempdir_in("/tmp").expect("a folder");
-        Self { bins, root: rustix::process::geteuid().is_root() }
-    }
-
-    fn command(&self, name: &str, arguments: &[&str]) -> Command {
-        let copy = self.bins.path().join(name);
-        if !copy.exists() {
-            fs::copy(crate::manual::bin_dir().join(name), &copy).expect("the command is built");
-            fs::set_permissions(&copy, mode(0o755)).expect("our own file");
-        }
-        let mut command = Command::new(copy);
-        command.args(arguments).current_dir("/");
-        if self.root {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        command
-    }
-
-    /// Makes a folder and what is in it this user's.
-    fn owns(&self, folder: &Path) {
-        if self.root {
-            let paths = names(folder).into_iter().map(|name| folder.join(name));
-            for path in paths.chain([folder.to_owned()]) {
-                chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");
-            }
-        }
-    }
-}
-
-fn mode(bits: u32) -> fs::Permissions {
-    fs::Permissions::from_mode(bits)
-}
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A folder that nobody may write; it may be removed again afterwards.
 struct Closed(PathBuf);
