@@ -230,6 +230,23 @@ impl Database {
         outcome.map_err(|fault: Fault| self.error(fault))
     }
 
+    /// [`Database::write`] in pieces, for one that lasts: begins it. Without
+    /// [`Database::commit`] it leaves nothing, however the process ends.
+    pub fn begin(&self) -> Result<(), Error> {
+        patiently(|| Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)).map_err(|fault| self.error(fault))
+    }
+
+    /// Ends what [`Database::begin`] began: `Ok` means that it is on disk.
+    pub fn commit(&self) -> Result<(), Error> {
+        self.ask(|sql| Ok(sql.execute_batch("COMMIT")?))
+    }
+
+    /// Takes back what [`Database::begin`] began.
+    pub fn roll_back(&self) {
+        // What cannot be rolled back was not begun.
+        let _ = self.connection.execute_batch("ROLLBACK");
+    }
+
     fn prepare(&mut self, schema: &Schema) -> Result<(), Fault> {
         let found = self.version(schema)?;
         if self.connection.is_readonly("main")? {

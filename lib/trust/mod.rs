@@ -12,6 +12,7 @@
 )]
 
 mod agent;
+pub mod bytes;
 mod confidence;
 mod config;
 mod decay;
