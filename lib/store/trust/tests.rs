@@ -3,11 +3,12 @@ use crate::trust::bytes::{Entries, Entry, encode_tick};
 use crate::trust::{Config, Dimension};
 
 fn scored(values: &[f64]) -> Agent {
-    let mut agent = Agent::default();
-    for (turn, value) in (0..).zip(values) {
-        agent.signal(Dimension::OutputQuality, *value, turn, &Config::default());
+    let (mut agent, mut at) = (Agent::default(), 0);
+    for value in values {
+        agent.signal(Dimension::OutputQuality, *value, at, &Config::default());
+        at += 1;
     }
-    agent.recalculate(values.len() as i64, &Config::default());
+    agent.recalculate(at, &Config::default());
     agent
 }
 

@@ -92,7 +92,9 @@ proptest! {
     #[test]
     fn recent_signals_come_back(signals in prop::collection::vec(shown(), 0..12), cut in any::<prop::sample::Index>()) {
         let mut recent = Recent::default();
-        signals.into_iter().for_each(|shown| recent.push(shown));
+        for shown in signals {
+            recent.push(shown);
+        }
         let mut bytes = Vec::new();
         encode_recent(recent.iter(), &mut bytes);
         let read = decode_recent(&bytes).expect("its own bytes");
