@@ -14,3 +14,4 @@ mod requests;
 mod seal;
 mod shell;
 mod surroundings;
+mod trust;

@@ -1,4 +1,4 @@
-//! Trust: signals → windows → scores. The mathematics of the `AgentMesh` reward
+//! Trust: lines → signals → windows → scores. The mathematics of the `AgentMesh` reward
 //! engine 1.0.0a1, number for number.
 //!
 //! Pure: every time is an argument, in milliseconds since 1970 (UTC). Must not
@@ -18,6 +18,8 @@ mod config;
 mod decay;
 mod dimension;
 mod fleet;
+pub mod read;
+pub mod record;
 mod ring;
 mod settings;
 mod signal;

@@ -1,0 +1,71 @@
+//! Lines → signals: plain ones, what happened (the engine's five conversions),
+//! and mesh events.
+//!
+//! Knows one line at a time. Must not know where lines come from, nor what
+//! becomes of a signal.
+
+mod convert;
+mod fault;
+mod fields;
+mod time;
+
+pub use fault::Fault;
+pub use fields::{DETAILS_LIMIT_BYTES, NAME_LIMIT_BYTES};
+pub use time::{millis, rfc3339};
+
+use super::Signal;
+use crate::event::{self, Event};
+use crate::jsonl::Scanner;
+
+/// What a line is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line<'a> {
+    /// A signal, or what one was made of.
+    Signal(Box<Signal<'a>>),
+    /// A mesh event of another type: a pipe from `cooee-sub` carries many.
+    Other,
+}
+
+/// Reads lines; keeps the scratch space that takes.
+#[derive(Default)]
+pub struct Reader {
+    outer: Scanner,
+    inner: Scanner,
+}
+
+impl Reader {
+    /// Reads one line, without its end.
+    pub fn line<'a>(&'a mut self, line: &'a [u8]) -> Result<Line<'a>, Fault> {
+        let object = self.outer.object(line)?;
+        let kind = match object.get("type") {
+            None => "".into(),
+            Some(kind) => kind.as_str().ok_or(Fault::Kind { name: "type", expected: "a string" })?,
+        };
+        if object.get("specversion").is_none() {
+            return Ok(Line::Signal(Box::new(convert::signal(&object, &kind)?)));
+        }
+        if event::short(&kind) != "signal" {
+            return Ok(Line::Other);
+        }
+        let event = Event::from_json(line)?;
+        event.verify()?;
+        let data = object.get("data").ok_or(Fault::Missing("data"))?;
+        let data = self
+            .inner
+            .object(data.raw().as_bytes())
+            .map_err(|_| Fault::Kind { name: "data", expected: "an object" })?;
+        let kind = match data.get("type") {
+            None => "".into(),
+            Some(kind) => kind.as_str().ok_or(Fault::Kind { name: "type", expected: "a string" })?,
+        };
+        let mut signal = convert::signal(&data, &kind)?;
+        signal.at = signal.at.or(Some(event.time().as_millisecond()));
+        // Only the event's own are believed: its id is what counts once.
+        signal.author = Some(event.source().into());
+        signal.id = Some(event.id().to_owned().into());
+        Ok(Line::Signal(Box::new(signal)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! RFC 3339 times → milliseconds since 1970, and back.
+
+use jiff::Timestamp;
+
+/// 0001-01-01T00:00:00Z.
+const EARLIEST: i64 = -62_135_596_800_000;
+/// 9999-12-30T22:00:00Z, the last hour that has a date in every time zone.
+const LATEST: i64 = 253_402_207_200_000;
+
+/// Reads `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`, years 0001 to 9999; what is
+/// finer than a millisecond is cut off. A leap second counts as the one before.
+#[inline]
+pub fn millis(text: &[u8]) -> Option<i64> {
+    let (head, rest) = text.split_at_checked(19)?;
+    let separators =
+        head[4] == b'-' && head[7] == b'-' && matches!(head[10], b'T' | b't') && head[13] == b':' && head[16] == b':';
+    let year = two(head, 0)? * 100 + two(head, 2)?;
+    let (month, day) = (two(head, 5)?, two(head, 8)?);
+    let (hour, minute, second) = (two(head, 11)?, two(head, 14)?, two(head, 17)?);
+    let in_range = (1..=12).contains(&month) && day >= 1 && hour <= 23 && minute <= 59 && second <= 60;
+    if !separators || !in_range || day > days_in(year, month) {
+        return None;
+    }
+    let (fraction, zone) = fraction(rest)?;
+    let offset = match zone {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+            let (hours, minutes) = (two(zone, 1)?, two(zone, 4)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let minutes = i64::from(hours * 60 + minutes);
+            if *sign == b'+' { minutes } else { -minutes }
+        }
+        _ => return None,
+    };
+    let seconds = i64::from(hour) * 3600 + (i64::from(minute) - offset) * 60 + i64::from(second.min(59));
+    let millis = (days(year, month, day) * 86_400 + seconds) * 1000 + fraction;
+    (EARLIEST..=LATEST).contains(&millis).then_some(millis)
+}
+
+/// RFC 3339, UTC, `Z`, whole milliseconds; `at` is one that [`millis`] gave, or
+/// a clock's.
+pub fn rfc3339(at: i64) -> String {
+    crate::event::rfc3339(Timestamp::from_millisecond(at.clamp(EARLIEST, LATEST)).unwrap_or_default())
+}
+
+/// Two digits at that place.
+#[inline]
+fn two(text: &[u8], at: usize) -> Option<u32> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    Some(digit(text[at])? * 10 + digit(text[at + 1])?)
+}
+
+/// The milliseconds of a fraction, if there is one, and what follows it.
+#[inline]
+fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
+    let [b'.', digits @ ..] = rest else { return Some((0, rest)) };
+    let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, zone) = digits.split_at(len);
+    let place = |at: usize| digits.get(at).map_or(0, |digit| i64::from(digit - b'0'));
+    (len > 0).then(|| (place(0) * 100 + place(1) * 10 + place(2), zone))
+}
+
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+#[inline]
+fn days_in(year: u32, month: u32) -> u32 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar. Years are counted from
+/// March, so that a leap day is a year's last.
+#[inline]
+fn days(year: u32, month: u32, day: u32) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.wrapping_sub(1), month + 9) };
+    let year = i64::from(year.cast_signed());
+    let day_of_year = i64::from((153 * month + 2) / 5 + day - 1);
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_time_is_the_one_that_jiff_reads(at in EARLIEST..=LATEST, offset in -1439..=1439i64) {
+            let text = rfc3339(at);
+            prop_assert_eq!(millis(text.as_bytes()), Some(at));
+            let local = Timestamp::from_millisecond(at + offset * 60_000);
+            if let Ok(local) = local && let Some(plain) = crate::event::rfc3339(local).strip_suffix('Z') {
+                let sign = if offset < 0 { '-' } else { '+' };
+                let text = format!("{plain}{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
+                prop_assert_eq!(millis(text.as_bytes()), Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn what_rfc_3339_allows_and_nothing_else() {
+        for (text, want) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29t12:00:00.5z", 951_825_600_500),
+            ("2026-11-21T13:35:00.1239999+01:00", 1_795_264_500_123),
+            ("1969-12-31T23:59:59.999-00:00", -1),
+            ("2016-12-31T23:59:60Z", 1_483_228_799_000),
+        ] {
+            assert_eq!(millis(text.as_bytes()), Some(want), "{text}");
+        }
+        for bad in [
+            "",
+            "2026-11-21",
+            "2026-11-21T13:35:00",
+            "2026-11-21 13:35:00Z",
+            "2026-11-21T13:35Z",
+            "2026-11-21T13:35:00.Z",
+            "2026-11-21T13:35:00,5Z",
+            "2026-11-21T13:35:00+0100",
+            "2026-11-21T13:35:00+24:00",
+            "2026-11-21T24:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2100-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:61Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "+002026-11-21T13:35:00Z",
+            "2026-11-21T13:35:00Z ",
+            "2026-1-021T13:35:00Z",
+            "١٩٧٠-01-01T00:00:00Z",
+        ] {
+            assert_eq!(millis(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

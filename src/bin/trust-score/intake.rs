@@ -1,0 +1,103 @@
+//! Stdin → signals, in their order; what is wrong with a line is said.
+
+use cooee::cli::{Exit, Failure, Input, Io, Reject};
+use cooee::trust::Signal;
+use cooee::trust::read::{Fault, Line, Reader};
+use std::collections::HashSet;
+
+/// How stdin is read.
+pub struct Intake {
+    /// Stop at the first line that is rejected.
+    pub strict: bool,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Taken {
+    /// Signals that were taken.
+    pub signals: u64,
+    /// The newest of their own times, in milliseconds since 1970.
+    pub newest: Option<i64>,
+    /// Signals whose id was there before.
+    repeated: u64,
+    /// Events of other types.
+    others: u64,
+    rejected: u64,
+    forged: bool,
+}
+
+impl Taken {
+    /// Exit 3 if a line was rejected, 5 if one was forged, else 0.
+    pub fn exit(&self) -> Exit {
+        match (self.forged, self.rejected) {
+            (true, _) => Exit::Security,
+            (false, 0) => Exit::Done,
+            (false, _) => Exit::Rejected,
+        }
+    }
+
+    fn lines(&self) -> u64 {
+        self.signals + self.repeated + self.others + self.rejected
+    }
+}
+
+impl Intake {
+    /// Reads all of stdin; `each` gets every signal once, in the order of the
+    /// lines. No line at all is exit 2: in a shell without `pipefail` that is
+    /// the only sign that the stage before this one failed.
+    pub fn all(
+        &self,
+        io: &Io,
+        input: Input,
+        mut each: impl FnMut(&Signal<'_>) -> Result<(), Failure>,
+    ) -> Result<Taken, Failure> {
+        let mut lines = input.lines();
+        let (mut reader, mut taken) = (Reader::default(), Taken::default());
+        let mut seen: HashSet<String> = HashSet::new();
+        loop {
+            let next = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
+            let Some(line) = next else { break };
+            let fault = match line {
+                Err(fault) => Reject::new(fault),
+                Ok(line) => match reader.line(line) {
+                    Ok(Line::Other) => {
+                        taken.others += 1;
+                        continue;
+                    }
+                    Ok(Line::Signal(signal)) => {
+                        if signal.id.as_ref().is_some_and(|id| !seen.insert(id.to_string())) {
+                            taken.repeated += 1;
+                            continue;
+                        }
+                        taken.signals += 1;
+                        taken.newest = taken.newest.max(signal.at);
+                        each(&signal)?;
+                        continue;
+                    }
+                    Err(fault) => {
+                        taken.forged |= fault.is_security();
+                        reject(&fault)
+                    }
+                },
+            };
+            taken.rejected += 1;
+            io.reject(lines.number(), &fault, self.strict)?;
+        }
+        if taken.lines() == 0 {
+            return Err(Failure::could_not_run("expected input on stdin, got none"));
+        }
+        if taken.rejected > 0 {
+            io.warn(&format!("{} of {} lines rejected", taken.rejected, taken.lines()));
+        }
+        io.log(|| format!("signals: {}, repeated: {}, other events: {}", taken.signals, taken.repeated, taken.others));
+        Ok(taken)
+    }
+}
+
+fn reject(fault: &Fault) -> Reject {
+    let reject = Reject::new(fault);
+    match fault.hint() {
+        Some(hint) => reject.hint(hint),
+        None => reject,
+    }
+}

@@ -1,0 +1,135 @@
+//! Lines that are no signals: named, counted, skipped; nothing good is lost.
+
+use super::{signal, trust_score};
+use cooee::event::{Draft, Stamp};
+use cooee::key::Key;
+use predicates::prelude::PredicateBooleanExt as _;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+/// The good lines between which the bad ones stand: they make 625.
+fn good() -> (String, String) {
+    (signal("a", "policy_compliance", 1, 1), signal("a", "policy_compliance", 1, 2))
+}
+
+fn with_value(value: &str) -> Vec<u8> {
+    signal("a", "policy_compliance", value, 0).trim_end().into()
+}
+
+/// Runs it over that line between two good ones.
+fn refuses(line: &[u8], message: &str) {
+    let (before, after) = good();
+    let input = [before.as_bytes(), line, b"\n", after.as_bytes()].concat();
+    let ran = trust_score(&[]).write_stdin(input).assert().code(3).get_output().clone();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(out.contains("\"total_score\":625,") && out.contains("\"sample_size\":2,"), "{message}: {out}");
+    assert_eq!(out.lines().count(), 1, "{message}");
+    assert!(err.starts_with("trust-score: line 2: ") && err.contains(message), "{message}: {err}");
+    assert!(err.ends_with("trust-score: 1 of 3 lines rejected\n"), "{message}: {err}");
+    assert!(!err.contains('\u{1b}'), "{message}: {err}");
+}
+
+#[test]
+fn bad_lines_are_named_and_skipped() {
+    let deep = [b"{\"x\":".as_slice(), &b"[".repeat(200), &b"]".repeat(200), b"}"].concat();
+    let mut control = with_value("1");
+    control[15] = 0;
+    let twice = signal("a", "policy_compliance", 1, 0).replace("\"source\"", "\"value\":1,\"source\"");
+    for (line, message) in [
+        (b"\xff\xfe{}".to_vec(), "not UTF-8"),
+        (with_value("1").iter().flat_map(|byte| [*byte, 0]).collect(), "not valid JSON"),
+        (with_value("NaN"), "not valid JSON"),
+        (with_value("Infinity"), "not valid JSON"),
+        (with_value("-Infinity"), "not valid JSON"),
+        (with_value("1e400"), "out of a double's range"),
+        (with_value("-0"), "\"value\" is -0, which is not between 0 and 1"),
+        (with_value("1.0000001"), "\"value\" is 1.0000001, which is not between 0 and 1"),
+        (with_value("-0.1"), "\"value\" is -0.1, which is not between 0 and 1"),
+        (with_value("\"0.5\""), "\"value\" is not a number"),
+        (with_value("true"), "\"value\" is not a number"),
+        (twice.trim_end().into(), "duplicate key \"value\""),
+        (deep, "nested deeper than 100"),
+        (vec![b' '; 10 << 20].into_iter().chain(*b"{}").collect(), "line is longer than 1048576 bytes"),
+        (control, "unescaped control character"),
+        (b"[]".into(), "expected a JSON object"),
+        (b"null".into(), "expected a JSON object"),
+        (b"{}".into(), "\"agent_did\" is missing"),
+        (
+            b"{\"agent_did\":\"a\\u0000\",\"dimension\":\"output_quality\",\"value\":1,\"source\":\"s\"}".into(),
+            "control character",
+        ),
+        (
+            b"{\"agent_did\":\"a\",\"dimension\":\"\\u001b[2J\",\"value\":1,\"source\":\"s\"}".into(),
+            "\"\\u{1b}[2J\" is unknown",
+        ),
+        (b"{\"type\":\"host\",\"v\":1,\"agent_did\":\"a\"}".into(), "\"type\" \"host\" is neither a signal"),
+        (with_value("1")[..40].into(), "the JSON text ends too early"),
+    ] {
+        refuses(&line, message);
+    }
+}
+
+#[test]
+fn ends_of_lines_and_of_the_input() {
+    let (before, after) = good();
+    let expected = trust_score(&[]).write_stdin(before.clone() + &after).assert().code(0).get_output().stdout.clone();
+    let crlf = format!("\u{feff}{}\n\r\n  \n{}", before.replace('\n', "\r\n"), after.trim_end());
+    trust_score(&[]).write_stdin(crlf).assert().code(0).stdout(expected.clone()).stderr("");
+    trust_score(&[])
+        .write_stdin("")
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr("trust-score: expected input on stdin, got none\n");
+    trust_score(&[]).write_stdin("\n\n").assert().code(2).stdout("");
+    trust_score(&[]).write_stdin("{}\nx\n").assert().code(3).stdout("").stderr(contains("2 of 2 lines rejected"));
+    let ran = trust_score(&["--strict"]).write_stdin(format!("{before}x\n{after}")).assert().code(3).stdout("");
+    ran.stderr("trust-score: line 2: column 1: not valid JSON\n");
+}
+
+fn event(kind: &str, data: Value, number: u8) -> String {
+    let draft = Draft {
+        kind: kind.into(),
+        subject: "ucxl://any:any@any:trust/#/signal/x".into(),
+        expires: "2026-11-22T12:00:00Z".parse().expect("a time"),
+        data,
+        data_base64: None,
+        in_reply_to: None,
+        agent: None,
+    };
+    let id = format!("01960000-0000-7000-8000-0000000000{number:02}").parse().expect("an id");
+    let time = "2026-11-21T12:00:00Z".parse().expect("a time");
+    let event = draft.sign(&Key::from_seed(&[7; 32]), &Stamp { id, time, sequence: 1 }).expect("an event");
+    String::from_utf8(event.into_wire()).expect("text") + "\n"
+}
+
+#[test]
+fn mesh_events_are_checked_and_unwrapped() {
+    let seen = |number, compliant: bool| {
+        event("signal", json!({"type": "policy", "agent_did": "a", "compliant": compliant}), number)
+    };
+    let input = seen(1, true) + &event("note", json!("x"), 2) + &seen(3, true) + &seen(1, true);
+    let ran = trust_score(&[]).write_stdin(input.clone()).assert().code(0).stderr("").get_output().clone();
+    let out = String::from_utf8(ran.stdout).expect("text");
+    assert!(
+        out.contains("\"total_score\":625,")
+            && out.contains("\"sample_size\":2,\"as_of\":\"2026-11-21T12:00:00.000Z\""),
+        "{out}"
+    );
+    trust_score(&["-v"])
+        .write_stdin(input)
+        .assert()
+        .code(0)
+        .stderr(contains("signals: 2, repeated: 1, other events: 1"));
+    // Forged: the agent would be revoked.
+    let forged = seen(4, true).replace("true", "false");
+    trust_score(&[])
+        .write_stdin(seen(1, true) + &forged.repeat(3) + "{}\n" + &seen(3, true))
+        .assert()
+        .code(5)
+        .stdout(out)
+        .stderr(
+            contains("line 2: event: the signature does not match its author").and(contains("4 of 6 lines rejected")),
+        );
+    trust_score(&[]).write_stdin(event("note", json!("x"), 2)).assert().code(0).stdout("").stderr("");
+}
