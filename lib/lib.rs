@@ -14,6 +14,7 @@ pub mod mesh;
 pub mod net;
 pub mod probe;
 pub mod seal;
+pub mod show;
 pub mod spool;
 pub mod store;
 pub mod trust;

@@ -9,16 +9,18 @@ mod folder;
 mod load;
 mod manual;
 mod parallel;
+mod progress;
 mod stream;
 mod text;
 
+pub use crate::show::escape;
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
 pub use load::{read_bounded, read_identities, write_whole};
 pub use parallel::Halt;
+pub use progress::{Progress, took};
 pub use stream::{Input, Output, Reject, Tally};
-pub use text::escape;
 
 use clap::{Args, FromArgMatches, Parser};
 use std::process::{ExitCode, Termination};

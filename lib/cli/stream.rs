@@ -1,6 +1,6 @@
 //! Standard input and output: claimed once, buffered, flushed when input runs dry.
 
-use super::{Exit, Failure, Io};
+use super::{Exit, Failure, Io, progress};
 use crate::jsonl::Lines;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fmt::Display;
@@ -92,7 +92,9 @@ impl Input {
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
+        let count = rustix::io::read(rustix::stdio::stdin(), buffer)?;
+        progress::took(count);
+        Ok(count)
     }
 }
 

@@ -23,6 +23,7 @@ pub mod record;
 mod ring;
 mod settings;
 mod signal;
+mod subject;
 mod window;
 
 pub use agent::{Agent, NEUTRAL_TOTAL, Parts, Point, Revocation, Tier, Trend};
@@ -34,6 +35,7 @@ pub use fleet::{Fleet, Handle};
 pub use ring::Ring;
 pub use settings::{SETTINGS_LIMIT_BYTES, SettingsError, SettingsFault};
 pub use signal::{RECENT, Recent, Shown, Signal};
+pub use subject::{Standing, Subject};
 pub use window::{SLICE, WINDOW, Window};
 
 #[cfg(test)]
