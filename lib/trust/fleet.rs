@@ -2,7 +2,8 @@
 //! 400 MiB.
 
 use super::signal::{Recent, Shown, Signal};
-use super::{Agent, Config};
+use super::voices::{Said, Voices};
+use super::{Agent, Config, Heard};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -39,6 +40,8 @@ pub struct Fleet {
     len: u32,
     /// The last signals of each agent, where somebody wants to see them.
     recent: Option<HashMap<u32, Recent>>,
+    /// Who said what of whose collaboration, where somebody wants to rank them.
+    voices: Option<Voices>,
 }
 
 impl Fleet {
@@ -49,12 +52,25 @@ impl Fleet {
         self
     }
 
+    /// With what is said of each agent's collaboration, and by whom, kept for a
+    /// trust graph.
+    #[must_use]
+    pub fn with_voices(mut self) -> Self {
+        self.voices = Some(Voices::default());
+        self
+    }
+
     /// Takes a signal; `at` is its time if it has none of its own. True if the
     /// agent was recalculated at once.
     pub fn take(&mut self, signal: &Signal<'_>, at: i64, config: &Config) -> (Handle, bool) {
         let handle = self.handle(&signal.agent_did);
         if self.recent.is_some() {
             self.remember(handle, signal.shown(at));
+        }
+        if let Some(voices) = &mut self.voices
+            && let Some(speaker) = signal.speaker()
+        {
+            voices.hear(handle.0, speaker, signal.value);
         }
         let agent = self.agent_mut(handle);
         (handle, agent.signal(signal.dimension, signal.value, signal.at.unwrap_or(at), config))
@@ -70,6 +86,26 @@ impl Fleet {
     /// The agent's last ten signals, oldest first; none if they are not kept.
     pub fn recent(&self, handle: Handle) -> impl DoubleEndedIterator<Item = &Shown> {
         self.recent.as_ref().and_then(|recent| recent.get(&handle.0)).into_iter().flat_map(Recent::iter)
+    }
+
+    /// What is said of the agents' collaboration, in no order; nothing if it is
+    /// not kept.
+    pub fn heard(&self) -> impl Iterator<Item = Heard<'_>> {
+        let heard = self.voices.iter().flat_map(Voices::iter);
+        heard.map(|(agent, speaker, said)| Heard { speaker, agent: self.name_at(agent), said })
+    }
+
+    /// Words about collaboration that were not kept, since too many pairs of
+    /// speaker and agent were before them.
+    pub fn unheard(&self) -> u64 {
+        self.voices.as_ref().map_or(0, Voices::unheard)
+    }
+
+    /// Sets what a key has said of an agent, known from elsewhere.
+    pub fn put_heard(&mut self, agent: Handle, speaker: &str, said: Said) {
+        if let Some(voices) = &mut self.voices {
+            voices.put(agent.0, speaker, said);
+        }
     }
 
     /// The agent of that name, new if it was not known.

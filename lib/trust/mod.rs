@@ -17,13 +17,16 @@ mod confidence;
 mod config;
 mod decay;
 mod dimension;
+mod effective;
 mod fleet;
+mod graph;
 pub mod read;
 pub mod record;
 mod ring;
 mod settings;
 mod signal;
 mod subject;
+mod voices;
 mod window;
 
 pub use agent::{Agent, NEUTRAL_TOTAL, Parts, Point, Revocation, Tier, Trend};
@@ -31,11 +34,14 @@ pub use confidence::lower_bound;
 pub use config::{Config, ConfigError};
 pub use decay::HalfLife;
 pub use dimension::Dimension;
+pub use effective::{Beyond, Effective};
 pub use fleet::{Fleet, Handle};
+pub use graph::{DAMPING, Graph, Heard};
 pub use ring::Ring;
 pub use settings::{SETTINGS_LIMIT_BYTES, SettingsError, SettingsFault};
 pub use signal::{RECENT, Recent, Shown, Signal};
 pub use subject::{Standing, Subject};
+pub use voices::{Said, VOICES_LIMIT, Voices, key_of};
 pub use window::{SLICE, WINDOW, Window};
 
 #[cfg(test)]

@@ -176,6 +176,14 @@ impl Window {
         cut(near)
     }
 
+    /// The total that it would have with another score, 0 to 100, in one
+    /// dimension; added up in the engine's own order.
+    pub fn total_with(&self, weights: &[f64; Dimension::COUNT], dimension: Dimension, score: f64) -> u16 {
+        let mut scores = Dimension::ALL.map(|each| self.score(each));
+        scores[dimension.index()] = score;
+        cut(scores.iter().zip(weights).map(|(score, weight)| score * weight).sum::<f64>() * 10.0)
+    }
+
     fn weighted(&self, weights: &[f64; Dimension::COUNT], score: impl Fn(&Slice) -> f64) -> f64 {
         let mut scores = [NEUTRAL; Dimension::COUNT];
         for slice in &self.slices {
