@@ -198,10 +198,12 @@ fn a_node_that_goes_away_is_exit_4() {
 fn what_cannot_run_says_so() {
     let folder = folder();
     let many = vec![ALL; 65];
+    let endless = format!("ucxl://{}:b@c:d", "x".repeat(10_240));
     for (arguments, message) in [
         (&[][..], "PATTERN"),
         (&[""], "pattern: an address starts with ucxl://"),
         (&["ucxl://a:b@c"], "pattern: "),
+        (&[&endless], "pattern: address is longer than"),
         (&many, "at most 64 patterns"),
         (&["--count", "0", ALL], "--count"),
         (&["--since", "yesterday", ALL], "expected a time such as"),

@@ -96,6 +96,8 @@ fn a_bad_line_is_named_and_the_rest_goes_on() {
         ("{}", "member \"type\" is missing"),
         ("{\"type\":\"note\"}", "member \"subject\" is missing"),
         ("{\"type\":\"note\",\"subject\":\"ucxl://x\"}", "subject: "),
+        (&good.replace("any:ops", "any:o\\u0000ps"), "subject: "),
+        (&good.replace("any:ops", &format!("any:{}", "o".repeat(10_240))), "subject: "),
         (&good.replace("2100", "1999"), "member \"expires\" is malformed"),
         (&good.replace("2100-01-01T", "2100-13-01T"), "member \"expires\" is malformed"),
         (&good.replace("\"type\":\"note\"", "\"type\":\"no\\u0000te\""), "member \"type\" is malformed"),

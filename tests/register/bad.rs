@@ -181,7 +181,8 @@ fn wrong_arguments_are_refused() {
 /// Killed at any step, it leaves all of a transaction or nothing, and what it
 /// has printed holds.
 #[test]
-fn kill_9_leaves_all_or_nothing() {
+fn kill_9_and_term_leave_all_or_nothing() {
+    use rustix::process::Signal;
     use std::io::{BufRead as _, BufReader, Write as _};
     let book = Book::new();
     book.invite(&super::fixture::token('z'), &cooee::store::JoinToken { agents: 1000, ..Default::default() });
@@ -201,7 +202,9 @@ fn kill_9_leaves_all_or_nothing() {
         let mut first = String::new();
         output.read_line(&mut first).expect("it answers");
         let _ = input.write_all(&text.as_bytes()[middle..]);
-        child.kill().expect("it runs");
+        let pid = rustix::process::Pid::from_child(&child);
+        let signal = if round % 2 == 0 { Signal::KILL } else { Signal::TERM };
+        rustix::process::kill_process(pid, signal).expect("it runs");
         child.wait().expect("it ended");
         let rest = output.lines().map_while(Result::ok);
         said.extend(std::iter::once(first.trim_end().to_owned()).chain(rest).filter(|line| line.ends_with('}')));
@@ -214,4 +217,36 @@ fn kill_9_leaves_all_or_nothing() {
     assert!(said.iter().all(|line| all.contains(&line.as_str())), "an answer was taken back");
     assert_eq!(book.list().len(), 120);
     assert_eq!(book.audit().len(), 11 + 120);
+}
+
+/// Without its write-ahead log a registry is what it was before: whole, but cut;
+/// only a checkpoint kept elsewhere can tell.
+#[test]
+fn a_removed_write_ahead_log_leaves_a_whole_registry_and_a_checkpoint_tells() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let book = Book::new();
+    let line = Ask::new(&book, 1, "m").token('a').line();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("agentid-register"));
+    command.arg("--dir").arg(book.folder.path());
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    writeln!(input, "{line}").expect("it reads");
+    let mut answer = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut answer).expect("it answers");
+    child.kill().expect("it runs");
+    child.wait().expect("it ended");
+    let log = book.path("registry.db-wal");
+    assert!(fs::metadata(&log).is_ok_and(|log| log.len() > 0), "what it said is in the log alone");
+    let checkpoint = book.path("checkpoint");
+    let stands = run(&mut book.command(&["--verify-audit"]));
+    assert_eq!((stands.code, &stands.out[0]["n"]), (0, &json!(11)));
+    fs::write(&checkpoint, &stands.text).expect("written");
+    fs::remove_file(&log).expect("removed");
+    let checkpoint = checkpoint.to_str().expect("text");
+    let ran = run(&mut book.command(&["--verify-audit", "--checkpoint", checkpoint]));
+    assert_eq!((ran.code, ran.text.as_str()), (5, ""));
+    assert!(ran.err.contains("its tail was cut"), "{}", ran.err);
+    assert_eq!((book.audit().len(), book.list().len()), (10, 0), "as it was before");
+    assert_eq!(book.ask(&line)["type"], "cooee.enrolled.v1");
 }

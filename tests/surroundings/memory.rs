@@ -1,4 +1,4 @@
-//! What is far too large is refused in little memory.
+//! What is far too large is refused in little memory; few descriptors are enough.
 
 use super::LIMIT;
 use crate::manual::bin_dir;
@@ -111,4 +111,21 @@ fn a12_a_stream_of_a_gibibyte_is_refused_at_the_cap() {
     assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
     assert!(taken > 16 << 20 && taken < 20 << 20, "{taken} bytes were taken");
     assert!((1..MOST_MEMORY_KB).contains(&peak), "{peak} kB");
+}
+
+/// What works with 16 descriptors works; what does not says so.
+#[test]
+fn sixteen_descriptors_are_enough_or_the_lack_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let line = "ulimit -n 16; PATH=$0:$PATH; set -e; agentid-encode --raw 42:3; hwprobe >/dev/null; \
+        cooee-key found --dir \"$1\" >/dev/null; agentid-register --list --dir \"$1\"; \
+        echo one | cooee-pub --wait spooled --dir \"$1\" ucxl://any:ops@COOEE:demo >/dev/null; \
+        cooee-sub --no-follow --dir \"$1\" ucxl://any:any@any:any";
+    let mut command = Command::new("sh");
+    let dir = folder.path().join("new");
+    command.args(["-c", line]).arg(bin_dir()).arg(dir).stdin(Stdio::null());
+    let ran = crate::shell::run(&mut command, LIMIT, false);
+    assert_eq!(ran.out(), "858RJ\n", "{}", ran.err());
+    let lacks = ran.err().starts_with("cooee-sub: ") && ran.err().contains("Too many open files");
+    assert!(ran.code() == 0 || (ran.code() == 2 && lacks), "{} {}", ran.code(), ran.err());
 }

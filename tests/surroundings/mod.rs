@@ -1,10 +1,11 @@
-//! Where commands run: disks that take no more, files that others own, little
-//! memory.
+//! What commands meet: disks that take no more, files that others own, little
+//! memory, few descriptors, JSON that is none.
 
 mod full;
 mod group;
 mod memory;
 mod readonly;
+mod strict;
 
 use crate::register::fixture::{Ask, Book};
 use crate::shell::{self, Ran};
