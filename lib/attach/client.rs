@@ -2,6 +2,7 @@
 
 use super::frame::{FrameError, read_body};
 use super::message::{Reply, Request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -69,6 +70,13 @@ impl Client {
             Err(FrameError::Io(error)) => Err(failed(error)),
             Err(error) => Err(ClientError::Frame(error)),
         }
+    }
+
+    /// Is there something to receive, an end included, or within `patience`?
+    pub fn is_answering(&self, patience: Duration) -> bool {
+        let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
+        // What cannot be watched is received from at once.
+        Timespec::try_from(patience).is_ok_and(|patience| poll(&mut watched, Some(&patience)) != Ok(0))
     }
 
     /// Ends the connection for every handle on it: a receive that waits ends.
@@ -167,6 +175,7 @@ mod tests {
         Reply::End.frame(&mut frames).expect("fits");
         node.write_all(&frames).expect("sent");
         let soon = Some(Instant::now() + Duration::from_secs(20));
+        assert!(client.is_answering(Duration::ZERO));
         assert_eq!(client.receive(soon).expect("a reply"), first);
         assert_eq!(client.receive(soon).expect("a reply"), Reply::End);
         drop(node);
@@ -179,6 +188,7 @@ mod tests {
         assert!(matches!(Client::connect(&folder.path().join("none")), Err(ClientError::NoNode(_))));
         let now = Some(Instant::now());
         assert!(matches!(client.receive(now), Err(ClientError::TimedOut)));
+        assert!(!client.is_answering(Duration::from_millis(1)));
         // Half a header, then nothing: the deadline counts for the whole frame.
         node.write_all(&[0, 0]).expect("sent");
         let soon = Some(Instant::now() + Duration::from_millis(30));

@@ -92,6 +92,12 @@ impl Batch {
         }
     }
 
+    /// Is everything in this part of it over, so that nobody needs the file for
+    /// its sake?
+    pub(super) fn is_over(&self, range: Range<usize>) -> bool {
+        self.events[range].iter().all(|waiting| waiting.state == State::Done)
+    }
+
     /// Does a request in it wait for its answer?
     pub(super) fn holds(&self) -> bool {
         self.events.iter().any(|waiting| waiting.state == State::Held)
@@ -105,7 +111,7 @@ impl Batch {
         } else if self.reduced {
             self.entry.reduce(spool, self.events.iter().map(|waiting| waiting.event.wire())).map(drop)
         } else {
-            Ok(())
+            self.entry.sync(spool)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A way to a node: its socket, or a dial.
 
 use crate::attach::{Client, ClientError, Reply};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why nothing came back.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,28 @@ pub trait Link: Send {
     fn send(&mut self, frame: &[u8], deadline: Instant) -> Result<(), LinkError>;
     /// The next reply.
     fn receive(&mut self, deadline: Instant) -> Result<Reply, LinkError>;
+    /// Is this the folder's own node, which takes a frame and answers it in the
+    /// time of an fsync?
+    fn is_near(&self) -> bool;
+    /// Has a reply begun to come, or does it within `patience`?
+    fn is_answering(&self, patience: Duration) -> bool;
+}
+
+/// How a node is found and connected to.
+pub trait Connect: Send {
+    /// The folder's own node; `None` if there is none.
+    fn near(&mut self) -> Result<Option<Box<dyn Link>>, LinkError>;
+
+    /// Another one, by a call over the network.
+    fn far(&mut self, deadline: Instant) -> Result<Box<dyn Link>, LinkError>;
+
+    /// Whichever there is.
+    fn any(&mut self, deadline: Instant) -> Result<Box<dyn Link>, LinkError> {
+        match self.near()? {
+            Some(link) => Ok(link),
+            None => self.far(deadline),
+        }
+    }
 }
 
 impl Link for Client {
@@ -36,6 +58,14 @@ impl Link for Client {
 
     fn receive(&mut self, deadline: Instant) -> Result<Reply, LinkError> {
         Ok(Client::receive(self, Some(deadline))?)
+    }
+
+    fn is_near(&self) -> bool {
+        true
+    }
+
+    fn is_answering(&self, patience: Duration) -> bool {
+        Client::is_answering(self, patience)
     }
 }
 

@@ -28,7 +28,7 @@ pub enum Outcome {
 
 /// Asks a node again and again, so that a restart in between loses nothing.
 pub struct Waiter {
-    connect: Connect,
+    connect: Box<dyn Connect>,
     trusted: Trusted,
     link: Option<Box<dyn Link>>,
     pending: Vec<(Awaited, Instant)>,
@@ -37,7 +37,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// Answers count under `trusted`'s Leaders.
-    pub fn new(connect: Connect, trusted: Trusted) -> Self {
+    pub fn new(connect: Box<dyn Connect>, trusted: Trusted) -> Self {
         Self { connect, trusted, link: None, pending: Vec::new(), ignored: HashSet::new() }
     }
 
@@ -79,7 +79,7 @@ impl Waiter {
         let deadline = deadline.min(latest);
         let link = match &mut self.link {
             Some(link) => link,
-            link => link.insert((self.connect)(deadline)?),
+            link => link.insert(self.connect.any(deadline)?),
         };
         let ids = self.pending.iter().take(IDS_AT_ONCE).map(|(request, _)| request.id.clone()).collect();
         let mut frame = Vec::new();

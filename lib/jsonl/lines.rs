@@ -5,8 +5,10 @@ use std::io::{self, Read};
 /// A line longer than this is rejected, never cut: 1 MiB.
 pub const LINE_LIMIT_BYTES: usize = 1 << 20;
 
-/// How much is asked of the reader at once.
+/// How much is asked of the reader at once, at most.
 const BLOCK_BYTES: usize = 256 * 1024;
+/// And at first: a command that gets one line does not pay for a large buffer.
+const FIRST_BLOCK_BYTES: usize = 8 * 1024;
 
 /// What is wrong with a line before anybody has looked at its meaning.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,8 @@ pub struct Lines<R> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much the next read asks for, at least.
+    block: usize,
     /// From `start` up to here the buffer is known to hold no `\n`.
     scanned: usize,
     /// Where the next one is, if it was found already.
@@ -51,6 +55,7 @@ impl<R: Read> Lines<R> {
             buffer: Vec::new(),
             start: 0,
             end: 0,
+            block: FIRST_BLOCK_BYTES,
             scanned: 0,
             line_end: None,
             number: 0,
@@ -154,13 +159,19 @@ impl<R: Read> Lines<R> {
             self.scanned -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() < self.end + BLOCK_BYTES {
-            self.buffer.resize(self.end + BLOCK_BYTES, 0);
+        if self.buffer.len() < self.end + self.block {
+            self.buffer.resize(self.end + self.block, 0);
         }
         loop {
             match self.reader.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.at_end = true,
-                Ok(count) => self.end += count,
+                Ok(count) => {
+                    self.end += count;
+                    // There was more: the next read asks for more.
+                    if self.end == self.buffer.len() {
+                        self.block = BLOCK_BYTES.min(4 * self.block);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }

@@ -4,7 +4,7 @@
 use super::ServeError;
 use super::core::Ticket;
 use super::peer::{did_of, peer_id_in, peer_id_of};
-use super::request::{Shared, decode, stopping};
+use super::request::{Decoding, Shared, stopping};
 use super::swarm::{Names, Protocols, ProtocolsEvent};
 use crate::attach::{HEADER_BYTES, PutFrame, Reply, Request};
 use crate::key::Did;
@@ -321,7 +321,7 @@ impl<R: Reader + 'static> Driver<R> {
         tokio::spawn(async move {
             let reply = {
                 let Ok(_place) = room.acquire_owned().await else { return };
-                let Ok(decoded) = spawn_blocking(move || decode(&body)).await else { return };
+                let Some(decoded) = Decoding::of(body).done().await else { return };
                 shared.submit(decoded, origin).await
             };
             let reply = reply.await.unwrap_or_else(|_| stopping());

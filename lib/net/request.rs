@@ -7,6 +7,7 @@ use crate::attach::{FrameError, Reply, Request};
 use crate::mesh::{Checked, Input, LogError, Opener, Origin, check};
 use std::sync::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// What every connection's task uses.
 pub(super) struct Shared<R> {
@@ -31,9 +32,38 @@ pub(super) enum Decoded {
     Bad(Reply),
 }
 
-/// Reads a frame and checks the signatures in it. Busy for milliseconds: not
-/// for a thread that drives the network.
-pub(super) fn decode(body: &[u8]) -> Decoded {
+/// A frame no larger is read where it is: that takes less time than to wake
+/// another thread and be woken by it.
+const SMALL_BYTES: usize = 4096;
+
+/// A frame that is read already, or being read on a thread for such work.
+pub(super) enum Decoding {
+    Done(Decoded),
+    Begun(JoinHandle<Decoded>),
+}
+
+impl Decoding {
+    /// Sets a frame to be read.
+    pub fn of(body: Vec<u8>) -> Self {
+        if body.len() <= SMALL_BYTES {
+            Self::Done(decode(&body))
+        } else {
+            Self::Begun(spawn_blocking(move || decode(&body)))
+        }
+    }
+
+    /// What it is; `None` if reading it broke off.
+    pub async fn done(self) -> Option<Decoded> {
+        match self {
+            Self::Done(decoded) => Some(decoded),
+            Self::Begun(thread) => thread.await.ok(),
+        }
+    }
+}
+
+/// Reads a frame and checks the signatures in it. Busy for milliseconds where
+/// the frame is full: not for a thread that drives the network.
+fn decode(body: &[u8]) -> Decoded {
     match Request::decode(body) {
         Ok(Request::Put { events }) => Decoded::Put(events.iter().map(|wire| check(wire)).collect()),
         Ok(request) => Decoded::Other(request),

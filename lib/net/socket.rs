@@ -3,7 +3,7 @@
 //! A connection's requests are read ahead of their answers, a few at a time, so
 //! that one pipe keeps every core busy; replies keep the order.
 
-use super::request::{Decoded, Shared, decode, malformed, stopping};
+use super::request::{Decoded, Decoding, Shared, malformed, stopping};
 use crate::attach::{FrameError, HEADER_BYTES, Reply, Request, body_length};
 use crate::mesh::{Origin, Page, Reader, Subscription};
 use std::io;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 /// Connections at once.
 pub(super) const CONNECTIONS: usize = 256;
@@ -79,18 +79,17 @@ async fn connection<R: Reader + 'static>(stream: UnixStream, shared: Arc<Shared<
     }
 }
 
-/// Reads frames and sets them to be decoded, each on any core.
-async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<JoinHandle<Decoded>>) {
+/// Reads frames and sets them to be decoded, each on any core where that pays.
+async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<Decoding>) {
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     loop {
         // A place first, so that no more than AHEAD frames are held.
         let Ok(place) = frames.reserve().await else { return };
         match read_body(&mut reader).await {
-            Ok(Some(body)) => place.send(spawn_blocking(move || decode(&body))),
+            Ok(Some(body)) => place.send(Decoding::of(body)),
             Ok(None) | Err(FrameError::Io(_)) => return,
             Err(error) => {
-                let reply = malformed(&error);
-                place.send(spawn_blocking(|| Decoded::Bad(reply)));
+                place.send(Decoding::Done(Decoded::Bad(malformed(&error))));
                 return;
             }
         }
@@ -99,12 +98,12 @@ async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<JoinHandle<Decoded>>) 
 
 /// Hands decoded frames to the node in the order in which they came.
 async fn forward<R: Reader + 'static>(
-    mut frames: mpsc::Receiver<JoinHandle<Decoded>>,
+    mut frames: mpsc::Receiver<Decoding>,
     turns: mpsc::Sender<Turn>,
     shared: &Arc<Shared<R>>,
 ) {
     while let Some(frame) = frames.recv().await {
-        let Ok(decoded) = frame.await else { return };
+        let Some(decoded) = frame.done().await else { return };
         let bad = matches!(decoded, Decoded::Bad(_));
         let turn = match decoded {
             Decoded::Other(Request::Sub { patterns, types, since, unanswered, follow }) => {

@@ -7,21 +7,22 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// A batch that is on disk and locked by us. Dropping it gives the lock back
-/// and leaves the file for the next run.
+/// A batch in the spool, locked by us. Dropping it gives the lock back and
+/// leaves the file for the next run.
 #[derive(Debug)]
 pub struct Entry {
     path: PathBuf,
     /// Held open for its lock.
-    _lock: File,
+    file: File,
+    /// Not even a power cut takes it.
+    durable: bool,
 }
 
 impl Entry {
-    /// Locks, writes beside, renames, then fsyncs file and folder: nobody else
-    /// sees it before it is whole, and it is on disk when this returns. Renamed
-    /// first, both fsyncs are one commit of the file system's journal; what a
-    /// power cut in between leaves was not yet said to be kept. What replaces a
-    /// kept batch is on disk before it takes its place.
+    /// Locks, writes beside, renames: nobody else sees it before it is whole,
+    /// and from then on a kill of this command leaves it to the next run. What
+    /// replaces a kept batch is on disk before it takes its place, and durable
+    /// when this returns.
     pub(super) fn write<'a>(
         spool: &Spool,
         path: PathBuf,
@@ -52,11 +53,25 @@ impl Entry {
         if replaces {
             // The old batch or the new one is there; either may be sent.
             spool.sync()?;
-        } else if let Err(error) = file.sync_all().map_err(SpoolError::at(&path)).and_then(|()| spool.sync()) {
-            let _ = fs::remove_file(&path);
-            return Err(error);
         }
-        Ok(Self { path, _lock: file })
+        Ok(Self { path, file, durable: replaces })
+    }
+
+    /// On disk, with its name, when this returns: only now may it be said to be
+    /// kept. Renamed before, both fsyncs are one commit of the file system's
+    /// journal.
+    pub fn sync(&mut self, spool: &Spool) -> Result<(), SpoolError> {
+        if !self.durable {
+            self.file.sync_all().map_err(SpoolError::at(&self.path))?;
+            spool.sync()?;
+            self.durable = true;
+        }
+        Ok(())
+    }
+
+    /// Would it outlast a power cut?
+    pub fn is_durable(&self) -> bool {
+        self.durable
     }
 
     /// Takes over a batch whose command has died; `None` if it lives, or has
@@ -68,7 +83,9 @@ impl Entry {
         // Locked: but is it still the file of that name?
         let here = file.metadata().ok()?;
         let there = fs::metadata(&path).ok()?;
-        (here.ino() == there.ino() && here.dev() == there.dev()).then_some(Self { path, _lock: file })
+        let same = here.ino() == there.ino() && here.dev() == there.dev();
+        // Its command may have died before it had synced it.
+        same.then_some(Self { path, file, durable: false })
     }
 
     /// The file itself, to read its lines.

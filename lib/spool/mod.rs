@@ -64,18 +64,31 @@ impl Spool {
         Ok(Self { folder: folder.to_owned(), handle })
     }
 
-    /// Keeps a batch: on disk, under a name of its own and locked when this
-    /// returns. Names sort by `now_us`, Unix time in µs. On any failure no file
-    /// is left.
-    pub fn keep<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
+    /// Puts a batch into the spool, under a name of its own and locked: a kill
+    /// of this command does not lose it from now on, a power cut may until
+    /// [`Entry::sync`]. Names sort by `now_us`, Unix time in µs. On any failure
+    /// no file is left.
+    pub fn put<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
         let unique = getrandom::u32().map_err(io::Error::from).map_err(SpoolError::at(&self.folder))?;
         Entry::write(self, self.folder.join(format!("{now_us:020}-{unique:08x}.jsonl")), events, false)
     }
 
-    /// The unlocked batches, oldest first, each locked for us
-    /// as its turn comes. What a killed
-    /// command had not finished writing is cleared away: nobody was told that
-    /// it is kept.
+    /// Keeps a batch: as [`Spool::put`], and on disk when this returns. On any
+    /// failure no file is left.
+    pub fn keep<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
+        let mut entry = self.put(now_us, events)?;
+        match entry.sync(self) {
+            Ok(()) => Ok(entry),
+            Err(error) => {
+                let _ = entry.done();
+                Err(error)
+            }
+        }
+    }
+
+    /// The unlocked batches, oldest first, each locked for us as its turn comes.
+    /// What a killed command had not finished writing is cleared away: nobody
+    /// was told that it is kept.
     pub fn unlocked(&self) -> Result<impl Iterator<Item = Entry> + use<>, SpoolError> {
         let failed = |error| SpoolError::at(&self.folder)(error);
         let mut found = Vec::new();
@@ -144,6 +157,20 @@ mod tests {
             entry.done().expect("removed");
         }
         assert!(names(&spool).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_synced_is_durable_and_a_dead_commands_batch_is_not_taken_to_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(folder.path()).expect("there");
+        assert!(spool.keep(1, [&b"{}"[..]]).expect("kept").is_durable());
+        let mut entry = spool.put(2, [&b"{}"[..]]).expect("there");
+        assert!(!entry.is_durable());
+        entry.sync(&spool).expect("synced");
+        assert!(entry.is_durable());
+        drop(entry);
+        let claimed: Vec<_> = spool.unlocked().expect("listed").collect();
+        assert_eq!(claimed.iter().map(Entry::is_durable).collect::<Vec<_>>(), [false, false]);
     }
 
     #[test]

@@ -7,12 +7,13 @@ use cooee::key::Key;
 use cooee::net::{self, DialError, Dialer, Multiaddr};
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The `listen` file is never larger.
 const LISTEN_LIMIT_BYTES: u64 = 64 * 1024;
 
 /// What this folder knows of nodes.
+#[derive(Clone)]
 pub struct Nodes {
     pub trusted: Trusted,
     /// The folder's own node; none where `--peer` names another.
@@ -65,24 +66,29 @@ impl Nodes {
         })
     }
 
-    /// How to reach one: the socket, else a dial.
-    pub fn connect(&self) -> Connect {
-        let (socket, addresses, fleet) = (self.socket.clone(), self.addresses.clone(), self.fleet.clone());
-        let nobody = self.nobody.clone();
-        Box::new(move |deadline| {
-            if let Some(socket) = &socket {
-                match Client::connect(socket) {
-                    Ok(client) => return Ok(Box::new(client)),
-                    Err(ClientError::NoNode(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            if addresses.is_empty() {
-                return Err(LinkError::Unreachable(nobody.clone()));
-            }
-            let dialer = Dialer::connect(&addresses, fleet.as_deref(), deadline).map_err(|error| link_error(&error))?;
-            Ok(Box::new(Dialled { dialer, replies: VecDeque::new() }))
-        })
+    /// How to reach one.
+    pub fn connect(&self) -> Box<dyn Connect> {
+        Box::new(self.clone())
+    }
+}
+
+impl Connect for Nodes {
+    fn near(&mut self) -> Result<Option<Box<dyn Link>>, LinkError> {
+        let Some(socket) = &self.socket else { return Ok(None) };
+        match Client::connect(socket) {
+            Ok(client) => Ok(Some(Box::new(client))),
+            Err(ClientError::NoNode(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn far(&mut self, deadline: Instant) -> Result<Box<dyn Link>, LinkError> {
+        if self.addresses.is_empty() {
+            return Err(LinkError::Unreachable(self.nobody.clone()));
+        }
+        let dialer = Dialer::connect(&self.addresses, self.fleet.as_deref(), deadline);
+        let dialer = dialer.map_err(|error| link_error(&error))?;
+        Ok(Box::new(Dialled { dialer, replies: VecDeque::new() }))
     }
 }
 
@@ -101,6 +107,14 @@ impl Link for Dialled {
 
     fn receive(&mut self, _deadline: Instant) -> Result<Reply, LinkError> {
         self.replies.pop_front().ok_or_else(|| LinkError::Broken("nothing was asked".to_owned()))
+    }
+
+    fn is_near(&self) -> bool {
+        false
+    }
+
+    fn is_answering(&self, _patience: Duration) -> bool {
+        !self.replies.is_empty()
     }
 }
 

@@ -88,7 +88,7 @@ impl Pipeline {
 
     /// A thread that waits for answers to what is sent to it. When the sender
     /// is dropped and all is answered or late, it ends.
-    pub fn wait_for_answers(&self, connect: Connect, trusted: Trusted) -> Sender<(Vec<Awaited>, Instant)> {
+    pub fn wait_for_answers(&self, connect: Box<dyn Connect>, trusted: Trusted) -> Sender<(Vec<Awaited>, Instant)> {
         let (requests, queue) = channel();
         let out = self.sender.clone();
         std::thread::spawn(move || wait_for_answers(&mut Waiter::new(connect, trusted), &queue, &out));

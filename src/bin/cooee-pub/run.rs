@@ -154,7 +154,7 @@ impl Run {
                 }
                 Some(Message::Answer(outcome)) => self.answered(io, outcome),
                 None if !self.batch.is_empty() => self.submit(io)?,
-                None => self.sender.wait(),
+                None => self.sender.wait().map_err(sync_failure)?,
             }
             if self.stopped.is_some() {
                 reading = false;
@@ -224,16 +224,15 @@ impl Run {
             return Ok(());
         }
         self.sender.submit(events, now).map_err(spool_failure)?;
-        self.sender.advance();
-        Ok(())
+        self.sender.advance().map_err(sync_failure)
     }
 
     /// Until nothing is under way.
     fn drain(&mut self, io: &mut Io) -> Result<(), Failure> {
         self.notices(io)?;
         while self.sender.is_busy() {
-            self.sender.wait();
-            self.sender.advance();
+            self.sender.wait().map_err(sync_failure)?;
+            self.sender.advance().map_err(sync_failure)?;
             self.notices(io)?;
         }
         self.report.flush(io);
@@ -276,12 +275,12 @@ impl Run {
     }
 
     fn leftovers(&mut self, io: &mut Io) -> Result<(), Failure> {
-        self.sender.send_leftovers(Timestamp::now()).map_err(spool_failure)?;
+        self.sender.send_leftovers(Timestamp::now()).map_err(sync_failure)?;
         self.drain(io)
     }
 
     fn finish(mut self, io: &mut Io) -> Result<Exit, Failure> {
-        self.sender.finish();
+        self.sender.finish().map_err(sync_failure)?;
         self.notices(io)?;
         let exit = self.report.finish(io)?;
         match self.stopped {
@@ -324,4 +323,9 @@ fn load_key(folder: &Folder) -> Result<(Option<Key>, Option<Failure>), Failure> 
 
 fn spool_failure(error: SpoolError) -> Failure {
     Failure::could_not_run(error).hint("nothing of this batch is kept or sent")
+}
+
+/// The disk did not take what was written already.
+fn sync_failure(error: SpoolError) -> Failure {
+    Failure::could_not_run(error).hint("what is there of it is sent by the next run; it may not be all")
 }

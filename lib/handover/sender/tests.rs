@@ -1,0 +1,122 @@
+use super::*;
+use crate::attach::{HEADER_BYTES, Request};
+use crate::event::{Draft, Receipt, Stamp};
+use crate::handover::Link;
+use crate::key::Key;
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::collections::VecDeque;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+fn key() -> Key {
+    Key::from_seed(&[7; 32])
+}
+
+/// A node that signs for everything: near or far, soon or late.
+#[derive(Clone)]
+struct Fake {
+    near: bool,
+    soon: bool,
+    replies: VecDeque<Reply>,
+}
+
+impl Link for Fake {
+    fn send(&mut self, frame: &[u8], _deadline: Instant) -> Result<(), LinkError> {
+        let Ok(Request::Put { events }) = Request::decode(&frame[HEADER_BYTES..]) else { panic!("a put") };
+        let ids = events.into_iter().map(|wire| Event::from_wire(&wire).expect("an event").id().to_owned()).collect();
+        let receipt = Some(Receipt::sign(&key(), ids, Timestamp::now()));
+        self.replies.push_back(Reply::Stored { receipt, refused: vec![] });
+        Ok(())
+    }
+
+    fn receive(&mut self, _deadline: Instant) -> Result<Reply, LinkError> {
+        self.replies.pop_front().ok_or(LinkError::TimedOut)
+    }
+
+    fn is_near(&self) -> bool {
+        self.near
+    }
+
+    fn is_answering(&self, _patience: Duration) -> bool {
+        self.soon
+    }
+}
+
+impl Connect for Fake {
+    fn near(&mut self) -> Result<Option<Box<dyn Link>>, LinkError> {
+        Ok(if self.near { Some(Box::new(self.clone())) } else { None })
+    }
+
+    fn far(&mut self, _deadline: Instant) -> Result<Box<dyn Link>, LinkError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+/// A sender with two batches under way, each of one event.
+fn sender(near: bool, soon: bool, kind: &str) -> (TempDir, Sender) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path()).expect("there");
+    let mut trusted = Trusted::default();
+    trusted.add_node(key().did());
+    let connect = Box::new(Fake { near, soon, replies: VecDeque::new() });
+    let mut sender = Sender::new(spool, connect, trusted, Duration::from_secs(20), true);
+    for sequence in 1..3 {
+        let now = Timestamp::now();
+        let draft = Draft {
+            kind: kind.to_owned(),
+            subject: "ucxl://any:ops@COOEE:demo".to_owned(),
+            expires: now + SignedDuration::from_hours(1),
+            data: Value::Null,
+            data_base64: None,
+            in_reply_to: None,
+            agent: None,
+        };
+        let event = draft.sign(&key(), &Stamp { id: Uuid::now_v7(), time: now, sequence }).expect("signed");
+        sender.submit(vec![(event, true)], now).expect("there");
+    }
+    (folder, sender)
+}
+
+fn durable(sender: &Sender) -> Vec<bool> {
+    sender.batches.values().map(|batch| batch.entry.is_durable()).collect()
+}
+
+#[test]
+fn a_near_node_that_signs_soon_saves_the_fsync() {
+    let (folder, mut sender) = sender(true, true, "note");
+    sender.advance().expect("sent");
+    sender.wait().expect("received");
+    assert_eq!(durable(&sender), [false], "one is over, the other under way");
+    assert_eq!(folder.path().read_dir().expect("listed").count(), 1);
+    sender.wait().expect("received");
+    assert_eq!(folder.path().read_dir().expect("listed").count(), 0);
+    let said: Vec<_> = std::iter::from_fn(|| sender.notice()).collect();
+    assert!(matches!(said[..], [Notice::Stored(_), Notice::Stored(_)]), "{said:?}");
+}
+
+#[test]
+fn while_a_near_node_takes_its_time_the_spool_is_synced() {
+    let (_folder, mut sender) = sender(true, false, "note");
+    sender.advance().expect("sent");
+    assert_eq!(durable(&sender), [false, false]);
+    sender.wait().expect("received");
+    assert_eq!(durable(&sender), [true]);
+}
+
+#[test]
+fn nothing_goes_over_the_network_before_it_is_synced() {
+    let (_folder, mut sender) = sender(false, true, "note");
+    sender.advance().expect("sent");
+    assert_eq!(durable(&sender), [true, true]);
+}
+
+#[test]
+fn what_stays_in_the_spool_is_synced_before_anything_is_said_of_it() {
+    let (_folder, mut sender) = sender(true, true, "help");
+    sender.advance().expect("sent");
+    sender.wait().expect("received");
+    assert_eq!(durable(&sender), [true, false]);
+    assert!(matches!(sender.notice(), Some(Notice::Stored(_))));
+    assert!(matches!(sender.notice(), Some(Notice::Awaits(..))));
+}
