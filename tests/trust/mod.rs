@@ -1,6 +1,7 @@
 //! `trust-score`: the engine's own numbers through the command, and what it
 //! makes of lines that are no signals.
 
+mod config;
 mod lines;
 mod scores;
 

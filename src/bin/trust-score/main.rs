@@ -1,12 +1,15 @@
 //! `trust-score`: signals → scores.
 
 mod intake;
+mod judging;
+mod settings;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
 use cooee::trust::{Config, Fleet, record};
 use intake::Intake;
 use jiff::Timestamp;
+use judging::Judging;
 use std::process::ExitCode;
 
 /// Score agents by what was seen of them
@@ -18,6 +21,8 @@ struct TrustScore {
     /// Stop at the first line that is rejected
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    judging: Judging,
 }
 
 impl Tool for TrustScore {
@@ -30,7 +35,7 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 375"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
-        let config = Config::default();
+        let config = self.judging.config()?;
         let mut run = Run { fleet: Fleet::default(), config, now: Timestamp::now().as_millisecond() };
         let input = io.stdin()?;
         let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);

@@ -1,0 +1,105 @@
+//! `--config`: what an operator may tune, and what is refused.
+
+use super::{records, signal, trust_score};
+use std::path::Path;
+use tempfile::TempDir;
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+fn written(folder: &Path, text: impl AsRef<[u8]>) -> String {
+    let path = folder.join("trust.toml");
+    std::fs::write(&path, text).expect("written");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn weights_and_thresholds_hold() {
+    let folder = folder();
+    let path = written(
+        folder.path(),
+        "revocation_threshold = 400\n[weights]\npolicy_compliance = 0.5\nresource_efficiency = 0\n\
+         output_quality = 0.3\nsecurity_posture = 0.1\ncollaboration_health = 0.1\n",
+    );
+    let input = signal("a", "policy_compliance", 0.4, 0) + &signal("b", "policy_compliance", 0.1, 0);
+    let told = records(&["--config", &path], &input);
+    assert_eq!((&told[0]["total_score"], &told[0]["revoked"]), (&450.into(), &false.into()));
+    assert_eq!(told[0]["dimensions"]["policy_compliance"]["weight"], 0.5);
+    assert_eq!((&told[1]["total_score"], &told[1]["revoked"]), (&300.into(), &true.into()));
+    assert_eq!(told[1]["revocation_reason"], "Trust score 300 below threshold");
+    // By the defaults both are better off.
+    let plain = records(&[], &input);
+    assert_eq!((&plain[0]["total_score"], &plain[1]["total_score"]), (&475.into(), &400.into()));
+    assert_eq!(plain[1]["revoked"], false);
+}
+
+#[test]
+fn what_cannot_be_meant_stops_it_before_it_reads() {
+    let folder = folder();
+    for (text, message, hint) in [
+        (
+            &b"[weights]\npolicy_compliance = 0.3\n"[..],
+            "line 1: the weights sum to 1.05, not to 1",
+            "name all five weights",
+        ),
+        (
+            b"\n\n[weights]\noutput_quality = -0.2",
+            "line 4: the weight of output_quality is -0.2, which is",
+            "a weight is a share",
+        ),
+        (
+            b"[weights]\noutput_quality = nan",
+            "line 2: the weight of output_quality is NaN, which is",
+            "a weight is a share",
+        ),
+        (
+            b"[weights]\noutput_quality = +inf",
+            "line 2: the weight of output_quality is inf, which is",
+            "a weight is a share",
+        ),
+        (b"[weight]\noutput_quality = 0.2", "line 1: unknown field `weight`, expected one of", "a configuration has"),
+        (
+            b"update_interval_seconds = \"30\"",
+            "line 1: invalid type: string \"30\", expected an integer",
+            "a configuration has",
+        ),
+        (
+            b"warning_threshold = 1001",
+            "line 1: warning_threshold is 1001, which is not between 0 and 1000",
+            "a threshold is",
+        ),
+        (b"{\"weights\": {}}", "line 1: ", "a configuration has"),
+        (b"# fine\n# \xff\n", "line 2: not UTF-8", "a configuration is TOML text"),
+    ] {
+        let path = written(folder.path(), text);
+        let ran = trust_score(&["--config", &path])
+            .write_stdin(signal("a", "output_quality", 1, 0))
+            .assert()
+            .code(2)
+            .stdout("");
+        let err = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+        assert!(err.starts_with(&format!("trust-score: {path}: {message}")), "{err}");
+        assert!(err.contains(&format!("\ntrust-score: hint: {hint}")), "{err}");
+        assert_eq!(err.lines().count(), 2, "{err}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = folder();
+    let missing = folder.path().join("none.toml");
+    let missing = missing.to_str().expect("UTF-8");
+    let input = || signal("a", "output_quality", 1, 0);
+    let message = format!("trust-score: {missing}: no such file\n");
+    trust_score(&["--config", missing]).write_stdin(input()).assert().code(2).stdout("").stderr(message);
+    let is_folder = folder.path().to_str().expect("UTF-8");
+    trust_score(&["--config", is_folder]).write_stdin(input()).assert().code(2).stdout("");
+    // 64 KiB are read, a byte more is not.
+    let most = "#".repeat(64 * 1024);
+    let path = written(folder.path(), &most);
+    trust_score(&["--config", &path]).write_stdin(input()).assert().code(0).stderr("");
+    let path = written(folder.path(), most + "#");
+    let message = format!("trust-score: {path}: larger than 65536 bytes\n");
+    trust_score(&["--config", &path]).write_stdin(input()).assert().code(2).stdout("").stderr(message);
+}
