@@ -20,6 +20,7 @@ mod dimension;
 mod effective;
 mod fleet;
 mod graph;
+pub mod partial;
 pub mod read;
 pub mod record;
 mod ring;
