@@ -2,9 +2,10 @@
 
 use super::{Exit, Failure, Io, progress};
 use crate::jsonl::Lines;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::Display;
 use std::io::{self, Read};
+use std::time::Duration;
 
 const FLUSH_AT_BYTES: usize = 64 * 1024;
 
@@ -82,6 +83,13 @@ pub struct Input(());
 impl Input {
     pub(super) fn stdin() -> Self {
         Self(())
+    }
+
+    /// Waits that long for bytes, or for the end. False: neither came.
+    pub fn arrives(patience: Duration) -> bool {
+        let stdin = rustix::stdio::stdin();
+        let timeout = Timespec::try_from(patience).ok();
+        matches!(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], timeout.as_ref()), Ok(ready) if ready > 0)
     }
 
     /// As lines of at most 1 MiB.

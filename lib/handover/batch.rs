@@ -66,10 +66,14 @@ impl Batch {
         Some(waiting)
     }
 
-    /// Nothing more will be heard of these: they stay. Returns how many.
-    pub(super) fn unheard(&mut self, range: Range<usize>) -> usize {
+    /// Nothing more will be heard of these: they stay. Returns their ids.
+    pub(super) fn unheard(&mut self, range: Range<usize>) -> Vec<String> {
         let unheard = self.events[range].iter_mut().filter(|waiting| waiting.state == State::Sent);
-        unheard.map(|waiting| waiting.state = State::Kept).count()
+        let keep = |waiting: &mut Waiting| {
+            waiting.state = State::Kept;
+            waiting.event.id().to_owned()
+        };
+        unheard.map(keep).collect()
     }
 
     /// Forgets what is over, once every frame has been answered.

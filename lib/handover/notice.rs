@@ -29,8 +29,8 @@ pub enum Notice {
     },
     /// Events stay in the spool.
     Kept {
-        /// How many.
-        count: usize,
+        /// Which.
+        ids: Vec<String>,
         /// Why.
         why: String,
         /// Somebody else answered in the node's place.

@@ -264,10 +264,10 @@ impl Sender {
         if !batch.is_over(range) {
             batch.entry.sync(&self.spool)?;
         }
-        if unheard > 0 {
+        if !unheard.is_empty() {
             let security = matches!(why, Some(LinkError::WrongPeer(_)));
             let why = why.map_or_else(|| "the node's receipt does not name them".to_owned(), ToString::to_string);
-            self.notices.push_back(Notice::Kept { count: unheard, why, security, leftover: batch.leftover });
+            self.notices.push_back(Notice::Kept { ids: unheard, why, security, leftover: batch.leftover });
         }
         batch.frames -= 1;
         if batch.frames > 0 {

@@ -158,6 +158,39 @@ fn a_node_that_restarts_between_batches_is_called_again() {
     assert_eq!(spool(host.path()), []);
 }
 
+/// What a resident pipe has kept it sends itself, once there is a node, while
+/// nothing else comes; and then it has done what it was asked.
+#[test]
+fn a_resident_pipe_sends_what_it_kept_when_the_node_is_back() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    for level in ["stored", "answered"] {
+        let host = host();
+        let leader = cooee::enrol::Leader { did: leader_key().did(), age: "age1x".into() };
+        let fleet = cooee::enrol::Fleet::found(leader);
+        fs::write(host.path().join("fleet.json"), fleet.to_bytes()).expect("written");
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("cooee-pub"));
+        command.args([ADDRESS, "--wait", level, "--dir"]).arg(host.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = child.as_mut().expect("the command is built");
+        let mut input = child.stdin.take().expect("piped");
+        let mut said = BufReader::new(child.stderr.take().expect("piped"));
+        writeln!(input, "one").expect("it reads");
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        assert!(line.contains("1 event is kept in the spool"), "{line}");
+        let log = honest(host.path());
+        let mut receipts = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        receipts.read_line(&mut line).expect("a receipt, without any further input");
+        assert_eq!(records(line.as_bytes())[0]["type"], "receipt");
+        assert_eq!(log.lock().expect("no panic")[0].data(), &json!("one"));
+        drop(input);
+        let code = if level == "stored" { 0 } else { 4 };
+        assert_eq!(child.wait().expect("our own child").code(), Some(code), "{level}");
+        assert_eq!(spool(host.path()), []);
+    }
+}
+
 #[test]
 fn a_spool_that_cannot_be_is_named() {
     let host = host();

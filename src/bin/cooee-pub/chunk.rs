@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A chunk takes no further line once it has this many bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -62,6 +63,11 @@ impl Reader {
     pub fn new(input: Input, folder: &Folder, unsigned: Option<Failure>, wrapped: bool) -> Self {
         let lines = if wrapped { input.lines().with_blank() } else { input.lines() };
         Self { lines, sequence: folder.file(SEQUENCE), unsigned, wrapped }
+    }
+
+    /// Waits that long for input. False: none came.
+    pub fn wait(&mut self, patience: Duration) -> bool {
+        self.lines.ready() || Input::arrives(patience)
     }
 
     /// Waits for a line and takes those that came with it. `None`: no more.

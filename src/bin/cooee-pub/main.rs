@@ -4,6 +4,7 @@ mod chunk;
 mod node;
 mod pipeline;
 mod report;
+mod retry;
 mod run;
 
 use clap::{Parser, ValueEnum};

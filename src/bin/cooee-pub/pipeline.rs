@@ -95,8 +95,9 @@ impl Pipeline {
         requests
     }
 
-    /// The next message; `None` if there is none now and `wait` is false.
-    pub fn next(&mut self, wait: bool) -> Option<Message> {
+    /// The next message; `None` if there is none within `patience`, which may
+    /// be endless.
+    pub fn next(&mut self, patience: Option<Duration>) -> Option<Message> {
         loop {
             if let Some(outcomes) = self.early.remove(&self.next) {
                 self.next += 1;
@@ -105,7 +106,11 @@ impl Pipeline {
             if let Some((_, result)) = self.end.take_if(|(chunks, _)| *chunks == self.next) {
                 return Some(Message::End(result));
             }
-            let raw = if wait { self.raw.recv().ok()? } else { self.raw.try_recv().ok()? };
+            let raw = match patience {
+                None => self.raw.recv().ok()?,
+                Some(Duration::ZERO) => self.raw.try_recv().ok()?,
+                Some(patience) => self.raw.recv_timeout(patience).ok()?,
+            };
             match raw {
                 Raw::Prepared(index, outcomes) => drop(self.early.insert(index, outcomes)),
                 Raw::End(chunks, result) => self.end = Some((chunks, result)),

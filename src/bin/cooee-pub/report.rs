@@ -5,6 +5,7 @@ use cooee::cli::{Exit, Failure, Io};
 use cooee::event::Event;
 use cooee::handover::{Answer, Outcome};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// Collects outcomes. A reader of stdout that goes away does not stop the
 /// hand-over; it only silences the rest.
@@ -12,13 +13,16 @@ pub struct Report {
     pub exit: Exit,
     closed: bool,
     failure: Option<Failure>,
+    /// Kept since `why` was said.
     kept: usize,
+    /// All that is kept and has not been stored since.
+    waiting: HashSet<String>,
     why: Option<String>,
 }
 
 impl Report {
     pub fn new() -> Self {
-        Self { exit: Exit::Done, closed: false, failure: None, kept: 0, why: None }
+        Self { exit: Exit::Done, closed: false, failure: None, kept: 0, waiting: HashSet::new(), why: None }
     }
 
     /// A line of stdout.
@@ -57,10 +61,14 @@ impl Report {
         self.exit = self.exit.worst(exit);
     }
 
-    /// So many events stay in the spool. The first time it is said at once,
-    /// the rest at the end.
-    pub fn kept(&mut self, io: &Io, count: usize, why: String, security: bool) {
-        self.worsen(if security { Exit::Security } else { Exit::Temporary });
+    /// These events stay in the spool. The first time it is said at once, the
+    /// rest at the end.
+    pub fn kept(&mut self, io: &Io, ids: Vec<String>, why: String, security: bool) {
+        let count = ids.len();
+        if security {
+            self.worsen(Exit::Security);
+        }
+        self.waiting.extend(ids);
         if self.why.as_ref() == Some(&why) {
             self.kept += count;
             return;
@@ -71,6 +79,15 @@ impl Report {
             io.hint("cooee-pub --flush, or the next run, sends what is kept");
         }
         self.why = Some(why);
+    }
+
+    /// A receipt has come for these, perhaps for some that were kept.
+    pub fn stored(&mut self, ids: &[String]) {
+        if !self.waiting.is_empty() {
+            for id in ids {
+                self.waiting.remove(id);
+            }
+        }
     }
 
     fn say_kept(&mut self, io: &Io) {
@@ -84,11 +101,11 @@ impl Report {
     pub fn refused(&mut self, io: &Io, refused: &Refused, counts: bool) {
         let kept = refused.is_temporary();
         if counts {
-            self.worsen(match (kept, refused.is_security()) {
-                (true, _) => Exit::Temporary,
-                (false, true) => Exit::Security,
-                (false, false) => Exit::No,
-            });
+            match (kept, refused.is_security()) {
+                (true, _) => drop(self.waiting.insert(refused.id.clone())),
+                (false, true) => self.worsen(Exit::Security),
+                (false, false) => self.worsen(Exit::No),
+            }
         }
         let end = if kept { "; it is kept in the spool" } else { "" };
         io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
@@ -118,6 +135,12 @@ impl Report {
 
     /// The exit code, or why stdout failed.
     pub fn finish(mut self, io: &mut Io) -> Result<Exit, Failure> {
+        if self.waiting.is_empty() {
+            // What was kept has been sent since.
+            self.kept = 0;
+        } else {
+            self.worsen(Exit::Temporary);
+        }
         self.say_kept(io);
         self.flush(io);
         match self.failure {

@@ -4,6 +4,7 @@ use super::chunk::{Outcome, Reader, SEQUENCE, What, allot};
 use super::node::Nodes;
 use super::pipeline::{Message, Pipeline};
 use super::report::Report;
+use super::retry::Retry;
 use super::{Level, Pub};
 use cooee::agentid::TinyId;
 use cooee::cli::{Exit, Failure, Folder, Io, Reject};
@@ -45,6 +46,7 @@ struct Run {
     strict: bool,
     flush: bool,
     report: Report,
+    retry: Retry,
     lines: u64,
     /// Requests go here, to be waited for.
     answers: Option<mpsc::Sender<(Vec<Awaited>, Instant)>>,
@@ -82,6 +84,7 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
         strict: arguments.strict,
         flush: arguments.flush,
         report: Report::new(),
+        retry: Retry::default(),
         lines: 0,
         answers: None,
         open: 0,
@@ -110,6 +113,7 @@ impl Run {
     fn read(&mut self, io: &mut Io, mut reader: Reader, nodes: &Nodes) -> Result<(), Failure> {
         let mut scanner = Scanner::default();
         while self.level != Level::Answered {
+            self.idle(io, &mut reader)?;
             let Some(chunk) = reader.next()? else { return Ok(()) };
             let many = chunk.len() > INLINE_LINES;
             let outcomes = chunk.prepare(&self.preparer, &self.sequence, &mut scanner);
@@ -130,6 +134,24 @@ impl Run {
         self.follow(io, &mut pipeline)
     }
 
+    /// While there is no input, what is kept is tried again.
+    fn idle(&mut self, io: &mut Io, reader: &mut Reader) -> Result<(), Failure> {
+        while let Some(patience) = self.retry.patience() {
+            if !patience.is_zero() && reader.wait(patience) {
+                break;
+            }
+            self.try_again(io)?;
+        }
+        Ok(())
+    }
+
+    fn try_again(&mut self, io: &mut Io) -> Result<(), Failure> {
+        self.retry.begin();
+        self.leftovers(io)?;
+        self.retry.end();
+        Ok(())
+    }
+
     /// Takes what the pipeline has, as it comes.
     fn follow(&mut self, io: &mut Io, pipeline: &mut Pipeline) -> Result<(), Failure> {
         let mut reading = true;
@@ -138,7 +160,8 @@ impl Run {
             if !busy {
                 self.report.flush(io);
             }
-            match pipeline.next(!busy) {
+            let patience = if busy { Some(Duration::ZERO) } else { self.retry.patience() };
+            match pipeline.next(patience) {
                 Some(Message::Lines(outcomes)) if self.stopped.is_none() => {
                     self.take(io, outcomes);
                     if self.batch_bytes >= BATCH_BYTES {
@@ -154,7 +177,8 @@ impl Run {
                 }
                 Some(Message::Answer(outcome)) => self.answered(io, outcome),
                 None if !self.batch.is_empty() => self.submit(io)?,
-                None => self.sender.wait().map_err(sync_failure)?,
+                None if busy => self.sender.wait().map_err(sync_failure)?,
+                None => self.try_again(io)?,
             }
             if self.stopped.is_some() {
                 reading = false;
@@ -242,19 +266,38 @@ impl Run {
     fn notices(&mut self, io: &mut Io) -> Result<(), Failure> {
         while let Some(notice) = self.sender.notice() {
             match notice {
-                Notice::Stored(receipt) => self.report.record(io, &receipt),
+                Notice::Stored(receipt) => {
+                    // Where answers are waited for, stored is not enough.
+                    if self.level != Level::Answered {
+                        self.report.stored(&receipt.ids);
+                    }
+                    self.report.record(io, &receipt);
+                }
                 Notice::Awaits(requests, deadline) => {
                     if let Some(answers) = &self.answers {
                         self.open += requests.len();
                         answers.send((requests, deadline)).expect("it lives while we hold its sender");
                     }
                 }
+                // That was said when it was refused first.
+                Notice::Refused { refused, .. } if self.retry.is_trying() && refused.is_temporary() => {
+                    self.retry.kept();
+                }
                 // What earlier runs have left decides how this one ends only if
-                // it is what this one is for.
-                Notice::Refused { refused, leftover } => self.report.refused(io, &refused, !leftover || self.flush),
+                // it is what this one is for, or may be its own.
+                Notice::Refused { refused, leftover } => {
+                    if refused.is_temporary() {
+                        self.retry.kept();
+                    }
+                    let counts = !leftover || self.flush || self.retry.is_trying();
+                    self.report.refused(io, &refused, counts);
+                }
                 Notice::Clock { event, node_time } => self.again(io, &event, node_time)?,
-                Notice::Kept { leftover: true, .. } if !self.flush => {}
-                Notice::Kept { count, why, security, .. } => self.report.kept(io, count, why, security),
+                Notice::Kept { leftover: true, .. } if !self.flush => self.retry.kept(),
+                Notice::Kept { ids, why, security, .. } => {
+                    self.retry.kept();
+                    self.report.kept(io, ids, why, security);
+                }
                 Notice::Expired(id) => io.warn(&format!("event {id} expired in the spool and was dropped")),
                 Notice::Trouble(trouble) => io.warn(&trouble),
             }
