@@ -3,6 +3,7 @@
 //! The only room that touches `std::env`, the standard streams and `ExitCode`.
 //! Must not know what any command is for.
 
+mod arrivals;
 mod duration;
 mod exit;
 mod folder;
@@ -14,6 +15,7 @@ mod stream;
 mod text;
 
 pub use crate::show::escape;
+pub use arrivals::{Arrival, Arrivals, Line};
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
@@ -69,6 +71,11 @@ impl Io {
                 .hint(format!("try {} --help", self.name)));
         }
         Ok(Input::stdin())
+    }
+
+    /// Standard input where it may be absent: `None` if it is a terminal.
+    pub fn stdin_or_terminal(&self) -> Option<Input> {
+        (!std::io::IsTerminal::is_terminal(&std::io::stdin())).then(Input::stdin)
     }
 
     /// A line for people on stderr: `command: message`, escaped.

@@ -18,6 +18,13 @@ const NAMES_BLOCK_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle(u32);
 
+impl Handle {
+    /// Its place among [`Fleet::handles`], from 0: for lists beside the fleet.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Name {
     block: u32,
@@ -80,6 +87,13 @@ impl Fleet {
     pub fn remember(&mut self, handle: Handle, shown: Shown) {
         if let Some(recent) = &mut self.recent {
             recent.entry(handle.0).or_default().push(shown);
+        }
+    }
+
+    /// Keeps an agent's last signals known from elsewhere, if they are wanted.
+    pub fn put_recent(&mut self, handle: Handle, last: Recent) {
+        if let Some(recent) = &mut self.recent {
+            recent.insert(handle.0, last);
         }
     }
 

@@ -2,8 +2,10 @@
 //! makes of lines that are no signals.
 
 mod config;
+mod follow;
 mod lines;
 mod scores;
+mod state;
 
 use assert_cmd::Command;
 use serde_json::Value;

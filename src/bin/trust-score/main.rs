@@ -1,15 +1,21 @@
 //! `trust-score`: signals → scores.
 
+mod desk;
+mod follow;
 mod intake;
 mod judging;
+mod keeper;
+mod keeping;
+mod run;
 mod settings;
+mod state;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
-use cooee::trust::{Config, Fleet, record};
-use intake::Intake;
-use jiff::Timestamp;
+use cooee::trust::{Agent, record};
 use judging::Judging;
+use keeping::Keeping;
+use run::Run;
 use std::process::ExitCode;
 
 /// Score agents by what was seen of them
@@ -23,6 +29,8 @@ struct TrustScore {
     strict: bool,
     #[command(flatten)]
     judging: Judging,
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 impl Tool for TrustScore {
@@ -36,27 +44,12 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let config = self.judging.config()?;
-        let mut run = Run { fleet: Fleet::default(), config, now: Timestamp::now().as_millisecond() };
-        let input = io.stdin()?;
-        let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);
-        let taken = Intake { strict: self.strict }.all(io, input, |signal| {
-            fleet.take(signal, started, config);
-            Ok(())
-        })?;
-        // Same input, same bytes: the newest signal says what time it is.
-        run.now = taken.newest.unwrap_or(run.now);
-        run.fleet.tick(run.now, &run.config);
-        let exit = View::Scores.print(io, &run)?;
-        Ok(exit.worst(taken.exit()))
+        if self.keeping.follow {
+            return self.keeping.follow(io, config, self.strict);
+        }
+        let (run, exit) = self.keeping.take(io, config, self.strict)?;
+        Ok(View::Scores.print(io, &run, self.keeping.all)?.worst(exit))
     }
-}
-
-/// What is known once all is read.
-struct Run {
-    fleet: Fleet,
-    config: Config,
-    /// The time of the last recalculation, in milliseconds since 1970.
-    now: i64,
 }
 
 /// What is printed of it.
@@ -66,19 +59,24 @@ enum View {
 }
 
 impl View {
-    fn print(&self, io: &mut Io, run: &Run) -> Result<Exit, Failure> {
+    fn print(&self, io: &mut Io, run: &Run, all: bool) -> Result<Exit, Failure> {
         match self {
-            Self::Scores => scores(io, run),
+            Self::Scores => scores(io, run, all),
         }
     }
 }
 
-fn scores(io: &mut Io, run: &Run) -> Result<Exit, Failure> {
-    for handle in run.fleet.sorted() {
+fn scores(io: &mut Io, run: &Run, all: bool) -> Result<Exit, Failure> {
+    let mut line = |did: &str, agent: &Agent| {
         let out = io.out.buffer();
-        record::score(out, run.fleet.name(handle), run.fleet.agent(handle), &run.config, run.now, |_| ());
+        record::score(out, did, agent, &run.config, run.now, |_| ());
         out.push(b'\n');
-        io.out.spill()?;
+        io.out.spill()
+    };
+    if all {
+        run.everyone(|did, agent, _| line(did, agent))?;
+    } else {
+        run.touched(line)?;
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,205 @@
+//! `--follow`: stays in the pipe. A line for every change of a score; ticks by
+//! the signals' own time, and by the clock when nothing comes.
+
+use crate::desk::{Desk, Verdict};
+use crate::keeper::{Keeper, Standing};
+use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
+use cooee::trust::{Config, Fleet, Handle, Signal, record};
+use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+/// A signal further ahead of the clock would drive the ticks there.
+const AHEAD_MS: i64 = 3_600_000;
+/// The history holds no more ticks.
+const TICKS: i64 = 100;
+
+/// One recalculation that may be worth a line.
+pub struct Change<'f> {
+    pub fleet: &'f Fleet,
+    pub handle: Handle,
+    /// What the agent was before.
+    pub before: Standing,
+    /// The recalculation's time, in milliseconds since 1970.
+    pub at: i64,
+    pub config: &'f Config,
+}
+
+/// Writes what there is to say of a change, with its line's end.
+pub type Say = fn(&Change<'_>, &mut Vec<u8>);
+
+/// A `score` record where total or revocation changed, or are the first.
+pub fn say_score(change: &Change<'_>, out: &mut Vec<u8>) {
+    let agent = change.fleet.agent(change.handle);
+    if Standing::of(agent) != change.before {
+        record::score(out, change.fleet.name(change.handle), agent, change.config, change.at, |_| ());
+        out.push(b'\n');
+    }
+}
+
+/// Takes stdin until it ends or a signal says so. Without a state, no line at
+/// all is exit 2: the stage before this one has failed.
+pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) -> Result<Exit, Failure> {
+    let mut arrivals = io.arrivals()?;
+    let kept = keeper.is_kept();
+    let mut follow = Follow {
+        keeper,
+        interval_ms: i64::from(config.update_interval_seconds) * 1000,
+        config,
+        time: None,
+        next_tick: i64::MAX,
+        due: None,
+        said: Vec::new(),
+        say,
+    };
+    let mut desk = desk;
+    loop {
+        let most = follow.due.map(|due| due.saturating_duration_since(Instant::now()));
+        match arrivals.next(most)? {
+            Arrival::Lines(lines) => follow.lines(io, &arrivals, &mut desk, &lines)?,
+            Arrival::Quiet => {
+                // As far as the signals say it is not that late yet; but a
+                // score waits no longer.
+                let at = follow.next_tick;
+                follow.tick_alone(io, &arrivals, at)?;
+            }
+            Arrival::End => {
+                if let Some(time) = follow.time {
+                    follow.tick_alone(io, &arrivals, time)?;
+                }
+                if !desk.had_lines() && !kept && !arrivals.asked_to_end() {
+                    return Err(Failure::could_not_run("expected input on stdin, got none"));
+                }
+                return Ok(desk.end(io));
+            }
+        }
+    }
+}
+
+struct Follow {
+    keeper: Keeper,
+    config: Config,
+    interval_ms: i64,
+    /// The newest of the signals' times and the ticks', in milliseconds since 1970.
+    time: Option<i64>,
+    /// The next multiple of the interval.
+    next_tick: i64,
+    /// When the clock ticks if the signals' time does not.
+    due: Option<Instant>,
+    /// What is printed once it is kept.
+    said: Vec<u8>,
+    say: Say,
+}
+
+impl Follow {
+    fn lines(&mut self, io: &mut Io, arrivals: &Arrivals, desk: &mut Desk, lines: &[Line]) -> Result<(), Failure> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.begin(io, arrivals)?;
+        let clock = Timestamp::now().as_millisecond();
+        let mut stop = Ok(());
+        for (number, line) in lines {
+            stop = desk.line(io, *number, line.as_deref(), |signal| self.signal(signal, clock));
+            if stop.is_err() {
+                break;
+            }
+        }
+        // With --strict too: what came before the bad line counts.
+        self.end(io, clock)?;
+        stop
+    }
+
+    fn signal(&mut self, signal: &Signal<'_>, clock: i64) -> Result<Verdict, Failure> {
+        let at = signal.at.unwrap_or(clock);
+        if at > clock.saturating_add(AHEAD_MS) {
+            return Ok(Verdict::Refused(Reject::new("\"timestamp\" is over an hour ahead of the clock")));
+        }
+        self.advance(at);
+        let Some(taken) = self.keeper.take(signal, at, &self.config)? else { return Ok(Verdict::Repeated) };
+        if taken.immediate {
+            let change = Change {
+                fleet: &self.keeper.fleet,
+                handle: taken.handle,
+                before: taken.before,
+                at,
+                config: &self.config,
+            };
+            (self.say)(&change, &mut self.said);
+        }
+        Ok(Verdict::Counted)
+    }
+
+    /// It is that late: ticks that are due come first.
+    fn advance(&mut self, at: i64) {
+        if self.time.is_none() {
+            self.next_tick = self.behind(at);
+        }
+        if at >= self.next_tick {
+            self.tick(self.next_tick);
+            let last = self.behind(at) - self.interval_ms;
+            self.next_tick = self.next_tick.max(last - (TICKS - 1) * self.interval_ms);
+            while self.next_tick <= last {
+                self.tick(self.next_tick);
+            }
+        }
+        self.time = self.time.max(Some(at));
+    }
+
+    /// The first tick after that time.
+    fn behind(&self, at: i64) -> i64 {
+        (at.div_euclid(self.interval_ms) + 1) * self.interval_ms
+    }
+
+    fn tick(&mut self, at: i64) {
+        let (config, said, say) = (&self.config, &mut self.said, self.say);
+        self.keeper.tick(at, config, |fleet, handle, before| {
+            say(&Change { fleet, handle, before, at, config }, said);
+        });
+        self.next_tick = self.next_tick.max(at + 1).max(self.behind(at));
+        self.time = self.time.max(Some(at));
+        self.due = None;
+    }
+
+    /// A tick without a signal, where something waits for it.
+    fn tick_alone(&mut self, io: &mut Io, arrivals: &Arrivals, at: i64) -> Result<(), Failure> {
+        self.due = None;
+        if !self.keeper.is_pending() {
+            return Ok(());
+        }
+        self.begin(io, arrivals)?;
+        self.tick(at);
+        self.end(io, Timestamp::now().as_millisecond())
+    }
+
+    /// Another command's turn at the state passes; what has come waits for it.
+    fn begin(&mut self, io: &Io, arrivals: &Arrivals) -> Result<(), Failure> {
+        let mut said = false;
+        loop {
+            match self.keeper.begin() {
+                Err(error) if error.is_temporary() && !arrivals.asked_to_end() => {
+                    if !said {
+                        io.warn(&format!("{error}; still trying"));
+                    }
+                    said = true;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    /// Keeps first, then says.
+    fn end(&mut self, io: &mut Io, clock: i64) -> Result<(), Failure> {
+        self.keeper.commit()?;
+        io.out.bytes(&self.said)?;
+        self.said.clear();
+        io.out.flush()?;
+        if self.due.is_none() && self.keeper.is_pending() {
+            // With the grid where the signals are of now, else a little under
+            // one interval from now.
+            let left = self.next_tick.saturating_sub(clock);
+            let wait = if (1..=self.interval_ms).contains(&left) { left } else { self.interval_ms * 9 / 10 };
+            self.due = Some(Instant::now() + Duration::from_millis(wait.unsigned_abs()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! What is known once all is read, for the views: agents in memory, and those
+//! that only a state holds.
+
+use cooee::cli::Failure;
+use cooee::store::Trust;
+use cooee::trust::{Agent, Config, Fleet, Recent, Shown};
+
+/// Agents, their configuration, the time.
+pub struct Run {
+    /// Those of this run.
+    pub fleet: Fleet,
+    /// All of them, where they are kept over runs.
+    pub store: Option<Trust>,
+    pub config: Config,
+    /// The time of the last recalculation, in milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Run {
+    /// Calls `each` with this run's agents, sorted by DID.
+    pub fn touched(&self, mut each: impl FnMut(&str, &Agent) -> Result<(), Failure>) -> Result<(), Failure> {
+        self.fleet.sorted().into_iter().try_for_each(|handle| each(self.fleet.name(handle), self.fleet.agent(handle)))
+    }
+
+    /// Calls `each` with every agent, sorted by DID, and its last ten signals,
+    /// oldest first. Those of a state are in memory one at a time.
+    pub fn everyone(
+        &self,
+        mut each: impl FnMut(&str, &Agent, &mut dyn Iterator<Item = &Shown>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(store) = &self.store else {
+            return self.fleet.sorted().into_iter().try_for_each(|handle| {
+                each(self.fleet.name(handle), self.fleet.agent(handle), &mut self.fleet.recent(handle))
+            });
+        };
+        let mut outcome = Ok(());
+        store.each(|did, agent, recent: Recent| {
+            outcome = each(did, &agent, &mut recent.iter());
+            outcome.is_ok()
+        })?;
+        outcome
+    }
+}

@@ -1,0 +1,107 @@
+//! `--state`: scores over runs, and any time's again from the log.
+
+use crate::desk::{Desk, Verdict};
+use crate::keeper::Keeper;
+use crate::run::Run;
+use cooee::cli::{Exit, Failure, Io};
+use cooee::store::{Error, Trust};
+use cooee::trust::bytes::{Entries, Entry};
+use cooee::trust::{Config, Fleet, Handle};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// Opens the state, or makes it; with `log`, one that keeps its signals.
+pub fn open(path: &Path, log: bool) -> Result<Trust, Failure> {
+    let mut store = Trust::open(path)?;
+    if log && !store.keep_log()? {
+        return Err(Failure::could_not_run(format_args!(
+            "{}: has agents, and no log of their signals",
+            path.display()
+        ))
+        .hint("a log begins with the state: give --keep-log with a new file"));
+    }
+    Ok(store)
+}
+
+/// Takes stdin to its end: all of it is kept, with one tick of the agents it
+/// touched, or nothing. A terminal or no line at all means no new signals.
+/// `clock` is the time of a signal that has none.
+pub fn take(io: &mut Io, mut desk: Desk, store: Trust, config: Config, clock: i64) -> Result<(Run, Exit), Failure> {
+    let mut keeper = Keeper::of(store);
+    if let Some(input) = io.stdin_or_terminal() {
+        let mut lines = input.lines();
+        loop {
+            let line = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
+            let Some(line) = line.map(|line| line.map(<[u8]>::to_vec)) else { break };
+            if !desk.had_lines() {
+                keeper.begin()?;
+            }
+            desk.line(io, lines.number(), line.as_deref(), |signal| {
+                Ok(keeper.take(signal, clock, &config)?.map_or(Verdict::Repeated, |_| Verdict::Counted))
+            })?;
+        }
+    }
+    let now = desk.newest.unwrap_or(clock);
+    if desk.had_lines() {
+        keeper.tick(now, &config, |_, _, _| ());
+        keeper.commit()?;
+    }
+    let exit = desk.end(io);
+    let (fleet, store) = keeper.into_parts();
+    Ok((Run { fleet, store, config, now }, exit))
+}
+
+/// Opens a state to look at a time gone by.
+pub fn open_log(path: &Path) -> Result<Trust, Failure> {
+    let store = Trust::read(path)?;
+    if store.keeps_log() {
+        return Ok(store);
+    }
+    Err(Failure::could_not_run(format_args!("{}: has no log of its signals", path.display()))
+        .hint("--as-of needs a state that was made with --keep-log"))
+}
+
+/// The agents as they stood at that time by their signals' own times, and the
+/// configuration of then.
+pub fn as_of(store: &Trust, until: i64) -> Result<(Fleet, Config), Error> {
+    let mut fleet = Fleet::default().with_recent();
+    let mut runs: HashMap<i64, Logged> = HashMap::new();
+    let mut config = Config::default();
+    store.replay(|number, entries| {
+        let logged = runs.entry(number).or_default();
+        for entry in Entries::new(entries) {
+            match entry? {
+                Entry::Signal(did, shown) if shown.at <= until => {
+                    let handle = fleet.handle(did);
+                    fleet.agent_mut(handle).signal(shown.dimension, shown.value, shown.at, &logged.config);
+                    fleet.remember(handle, shown);
+                    logged.touched.insert(handle);
+                    config.clone_from(&logged.config);
+                }
+                Entry::Signal(..) => {}
+                Entry::Tick(at) => {
+                    for handle in logged.touched.drain() {
+                        if at <= until {
+                            fleet.agent_mut(handle).recalculate(at, &logged.config);
+                        }
+                    }
+                }
+                Entry::Config(new) => logged.config = new,
+            }
+        }
+        Ok(())
+    })?;
+    for handle in fleet.handles() {
+        let agent = fleet.agent_mut(handle);
+        if agent.stale() {
+            agent.recalculate(until, &config);
+        }
+    }
+    Ok((fleet, config))
+}
+
+#[derive(Default)]
+struct Logged {
+    config: Config,
+    touched: HashSet<Handle>,
+}
