@@ -30,6 +30,12 @@ impl Output {
         });
     }
 
+    /// How many columns the terminal has; `None` where stdout is no terminal.
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    }
+
     /// One line; the `\n` is added here.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
         self.buffer.extend_from_slice(line);

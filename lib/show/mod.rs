@@ -6,10 +6,12 @@
 
 mod escape;
 mod exposition;
+mod page;
 mod table;
 mod width;
 
 pub use escape::escape;
 pub use exposition::Exposition;
+pub use page::{Page, ROWS};
 pub use table::{Measure, Table};
 pub use width::{cut_middle, pad, width};

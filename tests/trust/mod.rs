@@ -4,6 +4,7 @@
 mod config;
 mod follow;
 mod lines;
+mod people;
 mod scores;
 mod state;
 

@@ -47,8 +47,9 @@ impl Keeping {
         follow::run(io, Desk::new(strict), keeper, config, follow::say_score)
     }
 
-    /// Takes stdin to its end, or looks back.
-    pub fn take(&self, io: &mut Io, config: Config, strict: bool) -> Result<(Run, Exit), Failure> {
+    /// Takes stdin to its end, or looks back. With `recent`, agents' last signals
+    /// are kept to be shown.
+    pub fn take(&self, io: &mut Io, config: Config, strict: bool, recent: bool) -> Result<(Run, Exit), Failure> {
         let clock = Timestamp::now().as_millisecond();
         match (&self.state, self.as_of) {
             (Some(path), Some(at)) => {
@@ -60,8 +61,10 @@ impl Keeping {
                 state::take(io, Desk::new(strict), store, config, clock)
             }
             (None, at) => {
-                let mut run = Run { fleet: Fleet::default(), store: None, config, now: at.unwrap_or(clock) };
+                let fleet = if recent { Fleet::default().with_recent() } else { Fleet::default() };
+                let mut run = Run { fleet, store: None, config, now: at.unwrap_or(clock) };
                 let input = io.stdin()?;
+                let progress = io.progress();
                 let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);
                 let taken = Intake { strict }.all(io, input, |signal| {
                     // What came later is not known yet.
@@ -70,6 +73,7 @@ impl Keeping {
                     }
                     Ok(())
                 })?;
+                drop(progress);
                 // Same input, same bytes: the newest signal says what time it is.
                 run.now = at.or(taken.newest).unwrap_or(run.now);
                 run.fleet.tick(run.now, &run.config);

@@ -6,17 +6,18 @@ mod intake;
 mod judging;
 mod keeper;
 mod keeping;
+mod people;
 mod run;
 mod settings;
 mod state;
+mod view;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
-use cooee::trust::{Agent, record};
 use judging::Judging;
 use keeping::Keeping;
-use run::Run;
 use std::process::ExitCode;
+use view::View;
 
 /// Score agents by what was seen of them
 ///
@@ -27,6 +28,8 @@ struct TrustScore {
     /// Stop at the first line that is rejected
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    view: View,
     #[command(flatten)]
     judging: Judging,
     #[command(flatten)]
@@ -47,38 +50,9 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
         if self.keeping.follow {
             return self.keeping.follow(io, config, self.strict);
         }
-        let (run, exit) = self.keeping.take(io, config, self.strict)?;
-        Ok(View::Scores.print(io, &run, self.keeping.all)?.worst(exit))
+        let (run, exit) = self.keeping.take(io, config, self.strict, self.view.shows_signals())?;
+        Ok(self.view.print(io, &run, self.keeping.all)?.worst(exit))
     }
-}
-
-/// What is printed of it.
-enum View {
-    /// A `score` record for every agent.
-    Scores,
-}
-
-impl View {
-    fn print(&self, io: &mut Io, run: &Run, all: bool) -> Result<Exit, Failure> {
-        match self {
-            Self::Scores => scores(io, run, all),
-        }
-    }
-}
-
-fn scores(io: &mut Io, run: &Run, all: bool) -> Result<Exit, Failure> {
-    let mut line = |did: &str, agent: &Agent| {
-        let out = io.out.buffer();
-        record::score(out, did, agent, &run.config, run.now, |_| ());
-        out.push(b'\n');
-        io.out.spill()
-    };
-    if all {
-        run.everyone(|did, agent, _| line(did, agent))?;
-    } else {
-        run.touched(line)?;
-    }
-    Ok(Exit::Done)
 }
 
 fn main() -> ExitCode {

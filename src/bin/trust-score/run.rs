@@ -40,4 +40,15 @@ impl Run {
         })?;
         outcome
     }
+
+    /// The agent with that DID and its last ten signals, oldest first, if it is
+    /// known.
+    pub fn find(&self, did: &str) -> Result<Option<(Agent, Vec<Shown>)>, Failure> {
+        if let Some(handle) = self.fleet.find(did) {
+            return Ok(Some((self.fleet.agent(handle).clone(), self.fleet.recent(handle).cloned().collect())));
+        }
+        let Some(store) = &self.store else { return Ok(None) };
+        let known = store.load(did)?;
+        Ok(known.map(|(agent, recent)| (agent, recent.iter().cloned().collect())))
+    }
 }

@@ -30,6 +30,7 @@ pub fn take(io: &mut Io, mut desk: Desk, store: Trust, config: Config, clock: i6
     let mut keeper = Keeper::of(store);
     if let Some(input) = io.stdin_or_terminal() {
         let mut lines = input.lines();
+        let _progress = io.progress();
         loop {
             let line = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
             let Some(line) = line.map(|line| line.map(<[u8]>::to_vec)) else { break };
