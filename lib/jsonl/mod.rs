@@ -4,6 +4,7 @@
 //! Must not know any record, nor where the bytes come from or go to.
 
 mod array;
+mod blocks;
 mod fault;
 mod keys;
 mod lines;
@@ -13,6 +14,7 @@ mod value;
 mod write;
 
 pub use array::Elements;
+pub use blocks::{Block, Blocks, SLACK_BYTES};
 pub use fault::{DEPTH_LIMIT, Error, Reason};
 pub use lines::{Fault as LineFault, LINE_LIMIT_BYTES, Lines};
 pub use scan::{Scanner, parse};
