@@ -70,6 +70,25 @@ impl Signal<'_> {
     }
 }
 
+impl Signal<'_> {
+    /// The same, with its own copy of every text.
+    pub fn into_owned(self) -> Signal<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Signal {
+            agent_did: owned(self.agent_did),
+            dimension: self.dimension,
+            value: self.value,
+            at: self.at,
+            source: owned(self.source),
+            details: self.details.map(owned),
+            trace_id: self.trace_id.map(owned),
+            weight: self.weight,
+            author: self.author.map(owned),
+            id: self.id.map(owned),
+        }
+    }
+}
+
 /// An agent's last ten signals.
 #[derive(Clone, Debug, Default)]
 pub struct Recent(VecDeque<Shown>);

@@ -133,3 +133,49 @@ fn mesh_events_are_checked_and_unwrapped() {
         );
     trust_score(&[]).write_stdin(event("note", json!("x"), 2)).assert().code(0).stdout("").stderr("");
 }
+
+/// More than a block, so that blocks are parsed side by side: still in order.
+#[test]
+fn long_inputs_keep_their_order_and_their_line_numbers() {
+    let count = 12_000;
+    let mut input = String::new();
+    let (mut plain, mut bad) = (String::new(), Vec::new());
+    for n in 0..count {
+        let line = signal(&format!("agent-{}", n % 7), "security_posture", f64::from(n * 37 % 101) / 100.0, 1);
+        match n % 997 {
+            500 => {
+                bad.push(input.lines().count() + 1);
+                input.push_str("{\"agent_did\":}\n");
+            }
+            700 => input.push('\n'),
+            // The general path reads it, between others of the same agent.
+            900 => input.push_str(&line.replace("agent_did", "agent\\u005fdid")),
+            _ => input.push_str(&line),
+        }
+        if !matches!(n % 997, 500 | 700) {
+            plain.push_str(&line);
+        }
+    }
+    assert!(input.len() > 4 * 256 * 1024 && bad.len() == 12);
+    let ran = trust_score(&[]).write_stdin(input).assert().code(3).get_output().clone();
+    let numbers: Vec<usize> = String::from_utf8_lossy(&ran.stderr)
+        .lines()
+        .filter_map(|line| line.strip_prefix("trust-score: line ")?.split(':').next()?.parse().ok())
+        .collect();
+    assert_eq!(numbers, bad);
+    let clean = trust_score(&[]).write_stdin(plain).assert().code(0).stderr("").get_output().stdout.clone();
+    assert_eq!(ran.stdout, clean);
+    assert_eq!(String::from_utf8_lossy(&clean).lines().count(), 7);
+}
+
+#[test]
+fn a_cut_last_line_is_said() {
+    let (before, after) = good();
+    let cut = format!("{before}{}", &after[..60]);
+    trust_score(&[])
+        .write_stdin(cut)
+        .assert()
+        .code(3)
+        .stdout(contains("\"sample_size\":1,"))
+        .stderr(contains("line 2: column 61: the JSON text ends too early; the input ends inside this line"));
+}

@@ -7,22 +7,54 @@
 
 use super::fields::{DETAILS_LIMIT_BYTES, NAME_LIMIT_BYTES};
 use super::millis;
-use crate::trust::Dimension;
+use crate::trust::{Dimension, Signal};
+use std::borrow::Cow;
 
-/// Bytes that must be readable behind the end of every line.
-pub const SLACK_BYTES: usize = 32;
+/// Where a string lies in its block, without its quotes. No string starts where
+/// a block does, so a start of 0 stands for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Span {
+    from: u32,
+    len: u32,
+}
 
-/// What moves a score; the rest of the line was checked, and is left in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quick<'a> {
-    /// Of whom it speaks, UTF-8.
-    pub agent_did: &'a [u8],
-    /// In which dimension.
-    pub dimension: Dimension,
-    /// 0.0 to 1.0.
-    pub value: f64,
-    /// Its own time in milliseconds since 1970.
-    pub at: Option<i64>,
+/// A signal whose strings are still in its block.
+#[derive(Clone, Copy, Debug)]
+pub struct Quick {
+    agent_did: Span,
+    dimension: Dimension,
+    value: f64,
+    at: Option<i64>,
+    source: Span,
+    details: Span,
+    trace_id: Span,
+    weight: Span,
+    author: Span,
+    id: Span,
+}
+
+impl Quick {
+    /// The signal, with its strings from the block in which it was read.
+    #[inline]
+    pub fn signal<'a>(&self, block: &'a [u8]) -> Signal<'a> {
+        let text = |span: Span| {
+            let bytes = &block[span.from as usize..][..span.len as usize];
+            std::str::from_utf8(bytes).expect("the scan has checked it")
+        };
+        let optional = |span: Span| (span.from > 0).then(|| Cow::Borrowed(text(span)));
+        Signal {
+            agent_did: Cow::Borrowed(text(self.agent_did)),
+            dimension: self.dimension,
+            value: self.value,
+            at: self.at,
+            source: Cow::Borrowed(text(self.source)),
+            details: optional(self.details),
+            trace_id: optional(self.trace_id),
+            weight: (self.weight.from > 0).then(|| text(self.weight).parse().expect("the scan has checked it")),
+            author: optional(self.author),
+            id: optional(self.id),
+        }
+    }
 }
 
 /// A member that signals have, in the order of [`KEYS`].
@@ -38,6 +70,7 @@ enum Key {
     TraceId,
     Weight,
     Author,
+    Id,
     Type,
 }
 
@@ -59,7 +92,7 @@ const fn spelling(key: Key, text: &[u8]) -> Spelling {
     Spelling { key, word, mask, len: text.len() }
 }
 
-static KEYS: [Spelling; 10] = [
+static KEYS: [Spelling; 11] = [
     spelling(Key::AgentDid, b"\"agent_did\":"),
     spelling(Key::Dimension, b"\"dimension\":"),
     spelling(Key::Value, b"\"value\":"),
@@ -69,6 +102,7 @@ static KEYS: [Spelling; 10] = [
     spelling(Key::TraceId, b"\"trace_id\":"),
     spelling(Key::Weight, b"\"weight\":"),
     spelling(Key::Author, b"\"author\":"),
+    spelling(Key::Id, b"\"id\":"),
     spelling(Key::Type, b"\"type\":"),
 ];
 
@@ -93,16 +127,20 @@ static DIMENSIONS: [Option<(Dimension, [u64; 3], usize)>; 32] = {
     table
 };
 
-/// Reads the line at the start of `text`, which goes on for at least
-/// [`SLACK_BYTES`] behind its `\n`. Returns what it says and its length with its
-/// end; `None` where the general path has to look.
+/// Reads the line of `block` that starts at `at`; the block goes on for at least
+/// [`SLACK_BYTES`](crate::jsonl::SLACK_BYTES) behind its lines. Returns what the
+/// line says and where the next one starts; `None` where the general path has to
+/// look.
 #[inline]
-pub fn quick(text: &[u8]) -> Option<(Quick<'_>, usize)> {
-    let mut scan = Scan { text, at: 1 };
-    if text.first() != Some(&b'{') {
+pub fn quick(block: &[u8], at: usize) -> Option<(Quick, usize)> {
+    let mut scan = Scan { text: block, at };
+    if scan.next()? != b'{' {
         return None;
     }
-    let (mut agent_did, mut dimension, mut value, mut at) = (None, None, None, None);
+    let none = Span::default();
+    let (mut agent_did, mut source, mut details, mut trace_id) = (none, none, none, none);
+    let (mut weight, mut author, mut id) = (none, none, none);
+    let (mut dimension, mut value, mut time) = (None, None, None);
     let (mut seen, mut guess) = (0_u16, 0);
     loop {
         let key = scan.key(&mut guess)?;
@@ -111,15 +149,22 @@ pub fn quick(text: &[u8]) -> Option<(Quick<'_>, usize)> {
         }
         seen |= 1 << (key as u8);
         match key {
-            Key::AgentDid => agent_did = Some(scan.did()?),
+            Key::AgentDid => agent_did = scan.did()?,
             Key::Dimension => dimension = Some(scan.dimension()?),
             Key::Value => value = Some(scan.value()?),
-            Key::Timestamp => at = Some(millis(scan.string(40)?)?),
-            Key::Details => _ = scan.string(DETAILS_LIMIT_BYTES)?,
-            Key::Source | Key::TraceId | Key::Author => _ = scan.string(NAME_LIMIT_BYTES)?,
-            Key::Weight => scan.weight()?,
+            Key::Timestamp => {
+                let text = scan.string(40)?;
+                time = Some(millis(scan.bytes(text))?);
+            }
+            Key::Source => source = scan.string(NAME_LIMIT_BYTES)?,
+            Key::Details => details = scan.string(DETAILS_LIMIT_BYTES)?,
+            Key::TraceId => trace_id = scan.string(NAME_LIMIT_BYTES)?,
+            Key::Author => author = scan.string(NAME_LIMIT_BYTES)?,
+            Key::Id => id = scan.string(NAME_LIMIT_BYTES)?,
+            Key::Weight => weight = scan.weight()?,
             Key::Type => {
-                if scan.string(6)? != b"signal" {
+                let text = scan.string(6)?;
+                if scan.bytes(text) != b"signal" {
                     return None;
                 }
             }
@@ -130,21 +175,27 @@ pub fn quick(text: &[u8]) -> Option<(Quick<'_>, usize)> {
             _ => return None,
         }
     }
-    let end = match scan.next()? {
-        b'\n' => scan.at,
-        b'\r' if scan.next()? == b'\n' => scan.at,
+    match scan.next()? {
+        b'\n' => {}
+        b'\r' if scan.next()? == b'\n' => {}
         _ => return None,
-    };
-    if seen >> (Key::Source as u8) & 1 == 0 {
+    }
+    let whole = 1 << (Key::AgentDid as u8) | 1 << (Key::Source as u8);
+    if seen & whole != whole {
         return None;
     }
-    Some((Quick { agent_did: agent_did?, dimension: dimension?, value: value?, at }, end))
+    let (dimension, value) = (dimension?, value?);
+    Some((Quick { agent_did, dimension, value, at: time, source, details, trace_id, weight, author, id }, scan.at))
 }
 
 struct Scan<'a> {
     text: &'a [u8],
     at: usize,
 }
+
+/// 10 to the powers of 0 to 18.
+const POWERS: [f64; 19] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
 
 /// Each byte of a word.
 const fn all(byte: u8) -> u64 {
@@ -185,21 +236,29 @@ impl<'a> Scan<'a> {
 
     /// A string without escapes and control characters, of at most `limit` bytes.
     #[inline]
-    fn string(&mut self, limit: usize) -> Option<&'a [u8]> {
-        let (text, plain) = self.plain()?;
-        (text.len() <= limit && (plain || std::str::from_utf8(text).is_ok())).then_some(text)
+    fn string(&mut self, limit: usize) -> Option<Span> {
+        let (span, plain) = self.plain()?;
+        (span.len as usize <= limit && (plain || std::str::from_utf8(self.bytes(span)).is_ok())).then_some(span)
     }
 
     #[inline]
-    fn did(&mut self) -> Option<&'a [u8]> {
-        let (text, plain) = self.plain()?;
-        (plain && !text.is_empty() && text.len() <= NAME_LIMIT_BYTES).then_some(text)
+    fn did(&mut self) -> Option<Span> {
+        let (span, plain) = self.plain()?;
+        (plain && span.len > 0 && span.len as usize <= NAME_LIMIT_BYTES).then_some(span)
+    }
+
+    fn bytes(&self, span: Span) -> &'a [u8] {
+        &self.text[span.from as usize..][..span.len as usize]
+    }
+
+    fn since(&self, from: usize) -> Span {
+        Span { from: from as u32, len: (self.at - from) as u32 }
     }
 
     /// A string's inside, and whether it is of printable ASCII alone. Looks at
     /// eight bytes at a time: the lowest mark in `marks` is always right.
     #[inline]
-    fn plain(&mut self) -> Option<(&'a [u8], bool)> {
+    fn plain(&mut self) -> Option<(Span, bool)> {
         if self.next()? != b'"' {
             return None;
         }
@@ -224,9 +283,9 @@ impl<'a> Scan<'a> {
             }
             self.at += 1;
         }
-        let text = &self.text[from..self.at];
+        let span = self.since(from);
         self.at += 1;
-        Some((text, plain))
+        Some((span, plain))
     }
 
     #[inline]
@@ -247,8 +306,8 @@ impl<'a> Scan<'a> {
         (differ == 0).then_some(dimension)
     }
 
-    /// `0`, `1`, or one of these with at most 17 digits behind a point, not
-    /// above 1.
+    /// `0`, `1`, or one of these with at most 18 digits behind a point, not
+    /// above 1 and of at most 17 significant digits.
     #[inline]
     fn value(&mut self) -> Option<f64> {
         let from = self.at;
@@ -261,17 +320,17 @@ impl<'a> Scan<'a> {
         if self.text.get(self.at) == Some(&b'.') {
             self.at += 1;
             let start = self.at;
-            while let Some(digit) = self.text.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            while let Some(digit) =
+                self.text.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+            {
                 digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
                 self.at += 1;
             }
             count = self.at - start;
-            if count == 0 || count > 17 {
+            if count == 0 || count > 18 || digits >= 10_u64.pow(17) {
                 return None;
             }
         }
-        const POWERS: [f64; 18] =
-            [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17];
         // Both are exact in a double up to 2^53 and 10^22: one division rounds once.
         let value = if digits < 1 << 53 {
             digits as f64 / POWERS[count]
@@ -283,7 +342,7 @@ impl<'a> Scan<'a> {
 
     /// A number that any double carries, not negative: it is only checked.
     #[inline]
-    fn weight(&mut self) -> Option<()> {
+    fn weight(&mut self) -> Option<Span> {
         let from = self.at;
         let digits = |scan: &mut Self| {
             let from = scan.at;
@@ -302,6 +361,6 @@ impl<'a> Scan<'a> {
                 return None;
             }
         }
-        (self.at - from <= 15).then_some(())
+        (self.at - from <= 15).then(|| self.since(from))
     }
 }

@@ -1,5 +1,6 @@
 //! `trust-score`: signals → scores.
 
+mod blocks;
 mod desk;
 mod follow;
 mod intake;
