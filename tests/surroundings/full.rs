@@ -33,7 +33,11 @@ impl Disk {
 
     fn command(&self, name: &str, arguments: &[&str], dir: &Path) -> Command {
         let mut command = Command::new(bin_dir().join(name));
-        command.args(arguments).arg("--dir").arg(dir).env("LD_PRELOAD", self.folder.path().join("full.so"));
+        let (place, path) = match name {
+            "trust-score" => ("--state", dir.join("trust.db")),
+            _ => ("--dir", dir.to_owned()),
+        };
+        command.args(arguments).arg(place).arg(path).env("LD_PRELOAD", self.folder.path().join("full.so"));
         command
     }
 
@@ -170,6 +174,44 @@ fn a_request_is_made_whole_or_not_at_all() {
         };
         Case { dir, input: agent.clone(), keep, check: Box::new(check) }
     });
+}
+
+#[test]
+fn a_run_is_scored_whole_or_not_at_all() {
+    let line = |agent: &str| {
+        format!(r#"{{"agent_did":"{agent}","dimension":"output_quality","value":0.5,"source":"s","id":"{agent}"}}"#)
+    };
+    let input = ["a", "b", "c"].map(|agent| line(agent) + "\n").concat();
+    for (arguments, known) in [(&["--keep-log"][..], false), (&[], true)] {
+        Disk::new().at_each_write("trust-score", arguments, || {
+            let keep = TempDir::new().expect("a folder");
+            if known {
+                let mut command = Command::new(bin_dir().join("trust-score"));
+                command.arg("--state").arg(keep.path().join("trust.db"));
+                assert_eq!(run(command, &(line("z") + "\n")).code(), 0);
+            }
+            let check = move |dir: &Path, ran: &Ran, again: &dyn Fn() -> Ran| {
+                assert!(!names(dir).iter().any(|name| name.starts_with('.')), "no part is left");
+                let said = ran.out();
+                assert_eq!(said.lines().count(), if ran.code() == 0 { 3 } else { 0 }, "{said}");
+                let with_room = again();
+                assert_eq!((with_room.code(), with_room.err().as_str()), (0, ""));
+                // Ids count once: what was kept was kept whole.
+                let kept = with_room.out().is_empty();
+                assert!(kept || with_room.out().lines().count() == 3);
+                assert!(kept || said.is_empty(), "what is said is kept");
+                let state = cooee::store::Trust::read(&dir.join("trust.db")).expect("whole");
+                let mut sizes = Vec::new();
+                let each = |_: &str, agent: cooee::trust::Agent, _| {
+                    sizes.push(agent.signals());
+                    true
+                };
+                state.each(each).expect("whole");
+                assert_eq!(sizes, vec![1; 3 + usize::from(known)]);
+            };
+            Case { dir: keep.path().to_owned(), input: input.clone(), keep, check: Box::new(check) }
+        });
+    }
 }
 
 /// A node on a full disk takes nothing, says so, and goes on when there is room.

@@ -64,6 +64,30 @@ fn a_read_only_registry_is_named_and_unchanged() {
 }
 
 #[test]
+fn a_read_only_state_can_be_looked_at() {
+    let user = User::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trust.db");
+    let state = path.to_str().expect("text");
+    let line = r#"{"agent_did":"a","dimension":"output_quality","value":0.5,"source":"s"}"#;
+    user.owns(folder.path());
+    let score = |arguments: &[&str], input: &str| {
+        run(user.command("trust-score", &[arguments, &["--state", state]].concat()), input)
+    };
+    assert_eq!(score(&[], line).code(), 0);
+    let before = fs::read(&path).expect("bytes");
+    fs::set_permissions(&path, mode(0o400)).expect("our own file");
+    let all = score(&["--all"], "");
+    assert_eq!((all.code(), all.err().as_str(), all.out().lines().count()), (0, "", 1));
+    for arguments in [&[][..], &["--keep-log"], &["--follow"]] {
+        let ran = score(arguments, line);
+        assert_eq!((ran.code(), ran.out().as_str()), (2, ""), "{arguments:?}: {}", ran.err());
+        assert!(ran.err().starts_with(&format!("trust-score: {state}: read-only\n")), "{}", ran.err());
+    }
+    assert_eq!(fs::read(&path).expect("bytes"), before);
+}
+
+#[test]
 fn where_nothing_can_be_kept_nothing_is_said_to_be() {
     let user = User::new();
     let book = Book::new();

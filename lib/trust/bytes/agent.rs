@@ -1,4 +1,7 @@
 //! An agent: flags, counters, window, history.
+//!
+//! Most values are decimals of a few digits, such as 0, 1 and 0.85: a dimension
+//! that has only those takes two bytes for each, instead of a double's eight.
 
 use super::read::Reader;
 use super::{BytesError, VERSION, put, put_signed, put_value};
@@ -7,9 +10,13 @@ use crate::trust::{Agent, Dimension, Parts, Point, Revocation, SLICE, WINDOW};
 const STALE: u8 = 1;
 const REVOKED: u8 = 2;
 const HAS_SIGNAL: u8 = 4;
+/// The first of five: the dimension's values are doubles.
+const DOUBLES: u8 = 8;
 
 /// Recalculations an agent remembers.
 const HISTORY: usize = 100;
+/// Two bytes count these parts of 1.
+const PARTS: f64 = 10_000.0;
 /// Dimensions of the window's signals in one byte, as digits to base 5.
 const PER_BYTE: usize = 3;
 
@@ -20,6 +27,7 @@ pub fn encode_agent(agent: &Agent, out: &mut Vec<u8>) {
     let flags =
         flag(agent.stale(), STALE) | flag(revocation.is_some(), REVOKED) | flag(last_signal.is_some(), HAS_SIGNAL);
     out.extend_from_slice(&[VERSION, flags]);
+    let flags_at = out.len() - 1;
     put(out, agent.total().into());
     put(out, agent.signals());
     put(out, agent.late().into());
@@ -38,7 +46,14 @@ pub fn encode_agent(agent: &Agent, out: &mut Vec<u8>) {
         out.push(first + 5 * second + 25 * third);
     }
     for dimension in Dimension::ALL {
-        window.values(dimension).for_each(|value| put_value(out, value));
+        if window.values(dimension).all(|value| short(value).is_some()) {
+            for value in window.values(dimension) {
+                out.extend_from_slice(&short(value).unwrap_or_default().to_le_bytes());
+            }
+        } else {
+            out[flags_at] |= DOUBLES << dimension.index();
+            window.values(dimension).for_each(|value| put_value(out, value));
+        }
     }
     let history = agent.history();
     put(out, agent.history().count() as u64);
@@ -50,6 +65,13 @@ pub fn encode_agent(agent: &Agent, out: &mut Vec<u8>) {
     }
 }
 
+/// The value in parts, if that is all of it: a quotient of two integers is the
+/// same double as its decimal.
+fn short(value: f64) -> Option<u16> {
+    let parts = (value * PARTS).round();
+    (parts <= PARTS && (parts / PARTS).to_bits() == value.to_bits()).then_some(parts as u16)
+}
+
 /// The agent of those bytes.
 ///
 /// # Errors
@@ -57,7 +79,7 @@ pub fn encode_agent(agent: &Agent, out: &mut Vec<u8>) {
 pub fn decode_agent(bytes: &[u8]) -> Result<Agent, BytesError> {
     let mut read = Reader::new(bytes);
     let (version, flags) = (read.byte()?, read.byte()?);
-    if version != VERSION || flags & !(STALE | REVOKED | HAS_SIGNAL) != 0 {
+    if version != VERSION {
         return Err(BytesError);
     }
     let total = read.total()?;
@@ -78,9 +100,13 @@ pub fn decode_agent(bytes: &[u8]) -> Result<Agent, BytesError> {
         counts[dimension.index()] += 1;
     }
     let mut values: [Vec<f64>; Dimension::COUNT] = Default::default();
-    for (values, count) in values.iter_mut().zip(counts) {
+    for (dimension, (values, count)) in values.iter_mut().zip(counts).enumerate() {
+        let doubles = flags & (DOUBLES << dimension) != 0;
+        if doubles && count == 0 {
+            return Err(BytesError);
+        }
         for _ in 0..count.min(SLICE) {
-            values.push(read.value()?);
+            values.push(if doubles { read.value()? } else { f64::from(read.short()?) / PARTS });
         }
     }
     let mut history = Vec::with_capacity(HISTORY);

@@ -76,6 +76,12 @@ impl<'b> Reader<'b> {
         Ok(f64::from_le_bytes(bytes))
     }
 
+    /// Two bytes.
+    pub fn short(&mut self) -> Result<u16, BytesError> {
+        let bytes = self.bytes(2)?.try_into().map_err(|_| BytesError)?;
+        Ok(u16::from_le_bytes(bytes))
+    }
+
     /// A signal's value, 0 to 1.
     pub fn value(&mut self) -> Result<f64, BytesError> {
         Some(self.double()?).filter(|value| (0.0..=1.0).contains(value)).ok_or(BytesError)

@@ -28,7 +28,7 @@ fn agent() -> impl Strategy<Value = Agent> {
             for turn in 0..times {
                 agent.signal(
                     Dimension::ALL[(dimension + turn / 7) % 5],
-                    (value * 7.0 + turn as f64 * 0.61).fract(),
+                    if turn % 11 == 3 { value } else { (turn * 37 % 1001) as f64 / 1000.0 },
                     at + turn as i64 * 1000,
                     &Config::default(),
                 );
@@ -135,18 +135,31 @@ fn a_newcomer_is_small_and_a_veteran_bounded() {
     agent.signal(Dimension::OutputQuality, 1.0, now, &config);
     agent.recalculate(now, &config);
     let newcomer = bytes_of(&agent).len();
-    assert!(newcomer <= 32, "{newcomer}");
-    for turn in 0..5000 {
-        agent.signal(Dimension::ALL[turn % 5], 0.1, now + turn as i64 * 1000, &config);
+    assert!(newcomer <= 26, "{newcomer}");
+    for (value, most) in [(0.1, 1_860), (0.1234, 1_860), (0.12345, 4_860)] {
+        for turn in 0..5000 {
+            agent.signal(Dimension::ALL[turn % 5], value, now + turn as i64 * 1000, &config);
+        }
+        let veteran = bytes_of(&agent).len();
+        assert!(veteran <= most, "{veteran}");
+        assert_eq!(decode_agent(&bytes_of(&agent)).expect("its own bytes").parts(), agent.parts());
     }
-    let veteran = bytes_of(&agent).len();
-    assert!(veteran <= 4850, "{veteran}");
 }
 
 #[test]
 fn what_no_agent_has_is_refused() {
     let mut agent = Agent::default();
     agent.signal(Dimension::OutputQuality, 1.0, 5, &Config::default());
+    // A value that is no decimal of four digits, then one that is.
+    let mut doubles = agent.clone();
+    doubles.signal(Dimension::OutputQuality, 1.0 / 3.0, 5, &Config::default());
+    let mut bytes = bytes_of(&doubles);
+    assert_eq!(bytes[1], STALE_AND_SIGNAL | 0x20);
+    let last = bytes.len() - 2;
+    for (byte, what) in [(0x40, "a value over 1"), (0xbf, "a value under 0"), (0x7f, "no number")] {
+        bytes[last] = byte;
+        assert!(decode_agent(&bytes).is_err(), "{what}");
+    }
     let good = bytes_of(&agent);
     // version, flags, total (2 bytes), signals, late, last signal, length, order, value, history
     assert_eq!(good[..9], [VERSION, STALE_AND_SIGNAL, 0xf4, 3, 1, 0, 10, 1, 2]);
@@ -156,17 +169,17 @@ fn what_no_agent_has_is_refused() {
         decode_agent(&bytes).is_ok()
     };
     assert!(with(1, STALE_AND_SIGNAL), "unchanged");
+    assert!(with(10, 0x27), "10,000 parts and a few less are good");
     for (at, byte, what) in [
         (0, 2, "another version"),
-        (1, 0x85, "an unknown flag"),
+        (1, 0x85, "doubles of a dimension without a signal"),
         (1, 1, "a signal without its time"),
         (3, 8, "a total over 1000"),
         (4, 0, "fewer signals than the window holds"),
         (5, 2, "more late signals than signals"),
         (8, 5 + 2, "a second digit for a window of one"),
-        (16, 0x40, "a value over 1"),
-        (16, 0xbf, "a value under 0"),
-        (17, 101, "a history that is not there"),
+        (10, 0x28, "a value over 1"),
+        (11, 101, "a history that is not there"),
     ] {
         assert!(!with(at, byte), "{what}");
     }

@@ -57,7 +57,7 @@ impl Keeping {
                 Ok((Run { fleet, store: None, config, now: at }, Exit::Done))
             }
             (Some(path), None) => {
-                let store = state::open(path, self.keep_log)?;
+                let store = state::open_or_read(path, self.keep_log)?;
                 state::take(io, Desk::new(strict), store, config, clock)
             }
             (None, at) => {

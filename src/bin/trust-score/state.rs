@@ -4,7 +4,7 @@ use crate::desk::{Desk, Verdict};
 use crate::keeper::Keeper;
 use crate::run::Run;
 use cooee::cli::{Exit, Failure, Io};
-use cooee::store::{Error, Trust};
+use cooee::store::{Error, Fault, Trust};
 use cooee::trust::bytes::{Entries, Entry};
 use cooee::trust::{Config, Fleet, Handle};
 use std::collections::{HashMap, HashSet};
@@ -21,6 +21,15 @@ pub fn open(path: &Path, log: bool) -> Result<Trust, Failure> {
         .hint("a log begins with the state: give --keep-log with a new file"));
     }
     Ok(store)
+}
+
+/// As [`open`], or for reading where the file may not be written: who only
+/// looks needs no more, and a signal is refused when it comes.
+pub fn open_or_read(path: &Path, log: bool) -> Result<Trust, Failure> {
+    match Trust::open(path) {
+        Err(Error { fault: Fault::ReadOnly, .. }) if !log => Ok(Trust::read(path)?),
+        _ => open(path, log),
+    }
 }
 
 /// Takes stdin to its end: all of it is kept, with one tick of the agents it
