@@ -12,15 +12,7 @@ use std::path::Path;
 
 /// Opens the state, or makes it; with `log`, one that keeps its signals.
 pub fn open(path: &Path, log: bool) -> Result<Trust, Failure> {
-    let mut store = Trust::open(path)?;
-    if log && !store.keep_log()? {
-        return Err(Failure::could_not_run(format_args!(
-            "{}: has agents, and no log of their signals",
-            path.display()
-        ))
-        .hint("a log begins with the state: give --keep-log with a new file"));
-    }
-    Ok(store)
+    with_log(Trust::open(path)?, path, log)
 }
 
 /// As [`open`], or for reading where the file may not be written: who only
@@ -28,8 +20,16 @@ pub fn open(path: &Path, log: bool) -> Result<Trust, Failure> {
 pub fn open_or_read(path: &Path, log: bool) -> Result<Trust, Failure> {
     match Trust::open(path) {
         Err(Error { fault: Fault::ReadOnly, .. }) if !log => Ok(Trust::read(path)?),
-        _ => open(path, log),
+        opened => with_log(opened?, path, log),
     }
+}
+
+fn with_log(mut store: Trust, path: &Path, log: bool) -> Result<Trust, Failure> {
+    if !log || store.keep_log()? {
+        return Ok(store);
+    }
+    Err(Failure::could_not_run(format_args!("{}: has agents, and no log of their signals", path.display()))
+        .hint("a log begins with the state: give --keep-log with a new file"))
 }
 
 /// Takes stdin to its end: all of it is kept, with one tick of the agents it
