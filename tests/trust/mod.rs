@@ -1,10 +1,14 @@
 //! `trust-score`: the engine's own numbers through the command, and what it
 //! makes of lines that are no signals.
 
+mod browser;
 mod config;
 mod follow;
 mod lines;
+mod metrics;
+mod page;
 mod people;
+mod progress;
 mod scores;
 mod state;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// `good` has 625, `risky` 447 by way of 420, `gone` is revoked and back at 500
 /// or more, `quiet` has 500.
-fn fleet() -> String {
+pub fn fleet() -> String {
     let mut lines = String::new();
     for second in 0..5 {
         lines += &signal("did:web:good#AAAAAAAAAA", "security_posture", 1, second);

@@ -1,6 +1,6 @@
 //! An agent in full: its score, its history, its dimensions, its last signals.
 
-use super::{chart, count, name, text, tier, time, trend, words};
+use super::{chart, count, minute, name, text, tier, time, trend, words};
 use crate::trust::{Agent, Config, Dimension, Shown, Standing, Subject};
 use maud::{Markup, html};
 
@@ -62,8 +62,8 @@ fn history(agent: &Agent, config: &Config) -> Markup {
                 @if least != most { " to " (most) }
                 @if let (Some(from), Some(to)) = (from, to) {
                     br;
-                    @if from.at != to.at { (time(from.at)) " – " }
-                    (time(to.at))
+                    @if from.at != to.at { (minute(from.at, "")) " – " }
+                    (minute(to.at, " UTC"))
                 }
             }
         }
@@ -106,7 +106,9 @@ fn dimensions(agent: &Agent, config: &Config) -> Markup {
 fn signals(recent: &[&Shown]) -> Markup {
     html! {
         details {
-            summary { "Last " (count(recent.len() as u64, "signal")) ", newest first" }
+            summary {
+                @if recent.len() == 1 { "The only signal" } @else { "Last " (recent.len()) " signals, newest first" }
+            }
             ol.signals {
                 @for shown in recent.iter().rev() {
                     li {

@@ -40,6 +40,15 @@ impl Spread {
         self.scores.iter().sum()
     }
 
+    /// How many stand that way.
+    pub fn standing(&self, standing: Standing) -> u64 {
+        match standing {
+            Standing::AtRisk => self.at_risk,
+            Standing::Revoked => self.revoked,
+            Standing::Good => self.agents() - self.at_risk - self.revoked,
+        }
+    }
+
     /// The score that half of the agents are at or below.
     fn median(&self) -> Option<usize> {
         let half = self.agents().div_ceil(2);
@@ -78,7 +87,7 @@ impl Spread {
                     }
                     table.tiers {
                         caption { "Agents by tier" }
-                        thead { tr { th scope="col" { "Tier" } th scope="col" { "Scores" } th scope="col" { "Agents" } th scope="col" { "Share" } } }
+                        thead { tr { th scope="col" { "Tier" } th scope="col" { "Scores" } th scope="col" { "Agents" } th.wide scope="col" { "Share" } } }
                         tbody {
                             @for (tier, low, high) in TIERS {
                                 @let agents: u64 = self.scores[low..=high].iter().sum();
@@ -86,7 +95,7 @@ impl Spread {
                                     th scope="row" { span.swatch.(tier.name()) {} (words(tier.name())) }
                                     td { (low) "–" (high) }
                                     td { (count(agents, "")) }
-                                    td { (format!("{:.1} %", agents as f64 * 100.0 / self.agents() as f64)) }
+                                    td.wide { (format!("{:.1} %", agents as f64 * 100.0 / self.agents() as f64)) }
                                 }
                             }
                         }

@@ -109,9 +109,10 @@ impl Page {
                     main {
                         @if spread.agents() > 0 { (spread.section(config)) }
                         @for (standing, id, title, about) in SECTIONS {
-                            (section(standing, id, title, about, &cards, config))
+                            @let cards: Vec<&Ranked<Card>> = cards.iter().filter(|card| card.0.0 == standing).collect();
+                            (section(id, title, about, &cards, spread.standing(standing), config))
                         }
-                        @if !rows.is_empty() { (row::section(&rows, !cards.is_empty(), config)) }
+                        @if !rows.is_empty() { (row::section(&rows, !cards.is_empty(), spread.agents() - cards.len() as u64, config)) }
                         @if spread.agents() > shown as u64 {
                             p.more {
                                 (count(spread.agents() - shown as u64, "more agent"))
@@ -136,13 +137,15 @@ const SECTIONS: [(Standing, &str, &str, &str); 3] = [
     (Standing::Good, "good", "In good standing", "The lowest score first."),
 ];
 
-fn section(standing: Standing, id: &str, title: &str, about: &str, cards: &[Ranked<Card>], config: &Config) -> Markup {
-    let cards: Vec<&Ranked<Card>> = cards.iter().filter(|card| card.0.0 == standing).collect();
+fn section(id: &str, title: &str, about: &str, cards: &[&Ranked<Card>], all: u64, config: &Config) -> Markup {
     html! {
         @if !cards.is_empty() {
             section id=(id) {
-                h2 { (title) " " span.number { (cards.len()) } }
-                p.about { (about) }
+                h2 { (title) " " span.number { (count(all, "")) } }
+                p.about {
+                    (about)
+                    @if all > cards.len() as u64 { " The first " (cards.len()) " in full, more of them in the table below." }
+                }
                 div.cards {
                     @for Ranked(order, card) in cards { (card::card(&card.subject(&order.2), config)) }
                 }
@@ -192,6 +195,12 @@ fn name(did: &str) -> Markup {
 fn time(ms: i64) -> Markup {
     let Ok(time) = Timestamp::from_millisecond(ms) else { return html! { (ms) " ms since 1970" } };
     html! { time datetime=(time.to_string()) { (time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+}
+
+/// As [`time`], for two that share a line.
+fn minute(ms: i64, zone: &str) -> Markup {
+    let Ok(time) = Timestamp::from_millisecond(ms) else { return self::time(ms) };
+    html! { time datetime=(time.to_string()) { (time.strftime("%Y-%m-%d %H:%M").to_string()) (zone) } }
 }
 
 fn count(count: u64, of: &str) -> String {

@@ -1,6 +1,6 @@
 //! Agents in a line each, behind those that are shown in full.
 
-use super::{Ranked, chart, name, tier, trend, words};
+use super::{Ranked, chart, count, name, tier, trend, words};
 use crate::trust::{Config, Standing, Subject, Tier, Trend};
 use maud::{Markup, html};
 
@@ -25,11 +25,12 @@ impl Row {
     }
 }
 
-pub fn section(rows: &[Ranked<Row>], after_cards: bool, config: &Config) -> Markup {
+/// The table; `all` counts also those that are not in it.
+pub fn section(rows: &[Ranked<Row>], after_cards: bool, all: u64, config: &Config) -> Markup {
     let effective = rows.iter().any(|row| row.1.effective.is_some());
     html! {
         section id="others" {
-            h2 { (if after_cards { "The others" } else { "All agents" }) " " span.number { (rows.len()) } }
+            h2 { (if after_cards { "The others" } else { "All agents" }) " " span.number { (count(all, "")) } }
             p.about {
                 "At risk first, then revoked, then by score. Charts run from 0 to 1000; at risk is below "
                 (config.warning_threshold) "."
@@ -48,7 +49,7 @@ pub fn section(rows: &[Ranked<Row>], after_cards: bool, config: &Config) -> Mark
                 }
                 tbody {
                     @for Ranked((standing, _, did), row) in rows {
-                        tr {
+                        tr.(Tier::of(row.total).name()) {
                             th scope="row" { (name(did)) }
                             td { (row.total) }
                             @if effective { td { @if let Some(effective) = row.effective { (effective) } } }
