@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-WANTED = sys.argv[2:] or ["start", "ident", "probe", "seal", "register", "pub", "pipe"]
+WANTED = sys.argv[2:] or ["start", "ident", "probe", "seal", "register", "pub", "pipe", "trust"]
 WORK = tempfile.mkdtemp(prefix="cooee-bench-")
 # Copied, as an installation does: what a linker has just written lies in memory
 # in small pieces, and starts a tenth of a millisecond slower.
@@ -327,8 +327,14 @@ def pipe():
     row("cooee-pub, plain lines", per_second(mine), per_second(peer), f"{mine / peer:.2f} x", "20,000/s")
 
 
+def trust():
+    import bench_trust  # its peers take half a minute to install
+
+    bench_trust.trust(sys.modules[__name__])
+
+
 def main():
-    known = {"start": start, "ident": ident, "probe": probe, "seal": seal, "register": register, "pub": pub, "pipe": pipe}
+    known = {"start": start, "ident": ident, "probe": probe, "seal": seal, "register": register, "pub": pub, "pipe": pipe, "trust": trust}
     for name in WANTED:
         if name not in known:
             sys.exit(f"bench: no section \"{name}\"; there are {' '.join(known)}")
