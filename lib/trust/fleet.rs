@@ -3,7 +3,7 @@
 
 use super::signal::{Recent, Shown, Signal};
 use super::voices::{Said, Voices};
-use super::{Agent, Config, Heard};
+use super::{Agent, Config, Dimension, Heard};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -81,6 +81,24 @@ impl Fleet {
         }
         let agent = self.agent_mut(handle);
         (handle, agent.signal(signal.dimension, signal.value, signal.at.unwrap_or(at), config))
+    }
+
+    /// As [`Fleet::take`], of a signal of which nothing else is kept.
+    pub fn take_value(
+        &mut self,
+        agent_did: &str,
+        dimension: Dimension,
+        value: f64,
+        at: i64,
+        config: &Config,
+    ) -> (Handle, bool) {
+        let handle = self.handle(agent_did);
+        (handle, self.agent_mut(handle).signal(dimension, value, at, config))
+    }
+
+    /// Whether more of a signal than its value is kept.
+    pub fn keeps_signals(&self) -> bool {
+        self.recent.is_some() || self.voices.is_some()
     }
 
     /// Keeps a signal for explanations, if they are wanted.

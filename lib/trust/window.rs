@@ -121,17 +121,20 @@ pub struct Window {
     order: Ring<u8, WINDOW>,
     /// Those seen so far, in the order they were first seen.
     slices: Box<[Slice]>,
+    /// Where each dimension's slice is among them, from 1; 0 for none yet.
+    places: [u8; Dimension::COUNT],
 }
 
 impl Window {
     /// Takes a signal; `value` is 0 to 1.
     pub fn push(&mut self, dimension: Dimension, value: f64) {
         if let Some(oldest) = self.order.push(dimension as u8)
-            && let Some(slice) = self.slices.iter_mut().find(|slice| slice.dimension as u8 == oldest)
+            && let Some(slice) =
+                self.places.get(usize::from(oldest)).and_then(|place| place_of(&mut self.slices, *place))
         {
             slice.drop_oldest();
         }
-        if let Some(slice) = self.slices.iter_mut().find(|slice| slice.dimension == dimension) {
+        if let Some(slice) = place_of(&mut self.slices, self.places[dimension.index()]) {
             return slice.push(value);
         }
         let mut slices = Vec::with_capacity(self.slices.len() + 1);
@@ -141,6 +144,7 @@ impl Window {
             slice.push(value);
         }
         self.slices = slices.into_boxed_slice();
+        self.places[dimension.index()] = self.slices.len() as u8;
     }
 
     /// Signals in it, 0 to 1,000.
@@ -193,7 +197,7 @@ impl Window {
     }
 
     fn slice(&self, dimension: Dimension) -> Option<&Slice> {
-        self.slices.iter().find(|slice| slice.dimension == dimension)
+        self.slices.get(usize::from(self.places[dimension.index()]).wrapping_sub(1))
     }
 
     /// The dimensions of the signals, oldest first.
@@ -232,6 +236,11 @@ impl Window {
         }
         Some(window)
     }
+}
+
+/// The slice at that place, from 1.
+fn place_of(slices: &mut [Slice], place: u8) -> Option<&mut Slice> {
+    slices.get_mut(usize::from(place).wrapping_sub(1))
 }
 
 /// Toward zero, clamped to 0–1000.

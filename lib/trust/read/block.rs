@@ -4,7 +4,7 @@
 use super::fast::{Quick, quick};
 use super::{Fault, Line, Reader};
 use crate::jsonl::{Block, LINE_LIMIT_BYTES, LineFault, Reason};
-use crate::trust::Signal;
+use crate::trust::{Config, Fleet, Handle, Signal};
 
 /// Why a line of a block is not taken.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -36,11 +36,58 @@ impl LineError {
 #[derive(Debug)]
 pub enum Item<'a> {
     /// A signal.
-    Signal(&'a Signal<'a>),
+    Signal(Seen<'a>),
     /// A mesh event of another type.
     Other,
     /// Neither, and why.
     Fault(&'a LineError),
+}
+
+/// A signal: whole, or with its strings still in its block.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a>(Form<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    Whole(&'a Signal<'a>),
+    Quick(&'a Quick, &'a [u8]),
+}
+
+impl<'a> Seen<'a> {
+    /// Its own time in milliseconds since 1970.
+    #[inline]
+    pub fn at(&self) -> Option<i64> {
+        match self.0 {
+            Form::Whole(signal) => signal.at,
+            Form::Quick(quick, _) => quick.at(),
+        }
+    }
+
+    /// Its id and its author, if it has an id.
+    #[inline]
+    pub fn name(&self) -> Option<(&'a str, Option<&'a str>)> {
+        match self.0 {
+            Form::Whole(signal) => signal.id.as_deref().map(|id| (id, signal.author.as_deref())),
+            Form::Quick(quick, block) => quick.name(block),
+        }
+    }
+
+    /// Hands out the whole of it.
+    pub fn whole<T>(&self, with: impl FnOnce(&Signal<'_>) -> T) -> T {
+        match self.0 {
+            Form::Whole(signal) => with(signal),
+            Form::Quick(quick, block) => with(&quick.signal(block)),
+        }
+    }
+
+    /// As [`Fleet::take`], and without looking at what the fleet does not keep.
+    #[inline]
+    pub fn count(&self, fleet: &mut Fleet, at: i64, config: &Config) -> (Handle, bool) {
+        match self.0 {
+            Form::Whole(signal) => fleet.take(signal, at, config),
+            Form::Quick(quick, block) => quick.count(block, fleet, at, config),
+        }
+    }
 }
 
 enum Rest {
@@ -124,7 +171,7 @@ impl Parsed {
             while let Some((_, line, rest)) = rest.next_if(|(before, ..)| *before as usize == index) {
                 each(Some(*line), rest.item())?;
             }
-            each(None, Item::Signal(&quick.signal(block.padded())))?;
+            each(None, Item::Signal(Seen(Form::Quick(quick, block.padded()))))?;
         }
         rest.try_for_each(|(_, line, rest)| each(Some(*line), rest.item()))
     }
@@ -133,7 +180,7 @@ impl Parsed {
 impl Rest {
     fn item(&self) -> Item<'_> {
         match self {
-            Self::Signal(signal) => Item::Signal(signal),
+            Self::Signal(signal) => Item::Signal(Seen(Form::Whole(signal))),
             Self::Other => Item::Other,
             Self::Fault(fault) => Item::Fault(fault),
         }

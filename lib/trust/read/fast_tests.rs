@@ -160,7 +160,7 @@ fn items(input: &[u8]) -> (Vec<(Option<u32>, String)>, u32) {
         parsed.read(&block);
         let each = |line: Option<u32>, item: Item<'_>| {
             let text = match item {
-                Item::Signal(signal) => signal.source.to_string(),
+                Item::Signal(seen) => seen.whole(|signal| signal.source.to_string()),
                 Item::Other => "other".to_owned(),
                 Item::Fault(fault) => fault.to_string(),
             };

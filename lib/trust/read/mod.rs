@@ -12,7 +12,7 @@ mod fault;
 mod fields;
 mod time;
 
-pub use block::{Item, LineError, Parsed};
+pub use block::{Item, LineError, Parsed, Seen};
 pub use fault::Fault;
 pub use fields::{DETAILS_LIMIT_BYTES, NAME_LIMIT_BYTES};
 pub use time::{millis, rfc3339};

@@ -3,8 +3,7 @@
 use crate::blocks;
 use cooee::cli::{Exit, Failure, Input, Io, Reject};
 use cooee::store::SignalKey;
-use cooee::trust::Signal;
-use cooee::trust::read::{Item, LineError};
+use cooee::trust::read::{Item, LineError, Seen};
 use std::collections::HashSet;
 
 /// How stdin is read.
@@ -51,27 +50,24 @@ impl Intake {
         &self,
         io: &Io,
         input: Input,
-        mut each: impl FnMut(&Signal<'_>) -> Result<(), Failure>,
+        mut each: impl FnMut(Seen<'_>) -> Result<(), Failure>,
     ) -> Result<Taken, Failure> {
         let mut taken = Taken::default();
         // Of each id 24 bytes are kept: a million take 30 to 60 MB.
-        let mut seen: HashSet<SignalKey> = HashSet::new();
+        let mut names: HashSet<SignalKey> = HashSet::new();
         let mut lines_before = 1;
         blocks::all(input, |work| {
             work.parsed.each(&work.block, |line, item| {
                 match item {
-                    Item::Signal(signal)
-                        if signal
-                            .id
-                            .as_deref()
-                            .is_some_and(|id| !seen.insert(SignalKey::new(id, signal.author.as_deref()))) =>
-                    {
-                        taken.repeated += 1;
-                    }
-                    Item::Signal(signal) => {
-                        taken.signals += 1;
-                        taken.newest = taken.newest.max(signal.at);
-                        each(signal)?;
+                    Item::Signal(seen) => {
+                        let name = seen.name().map(|(id, author)| SignalKey::new(id, author));
+                        if name.is_some_and(|name| !names.insert(name)) {
+                            taken.repeated += 1;
+                        } else {
+                            taken.signals += 1;
+                            taken.newest = taken.newest.max(seen.at());
+                            each(seen)?;
+                        }
                     }
                     Item::Other => taken.others += 1,
                     Item::Fault(fault) => {

@@ -66,10 +66,10 @@ impl Keeping {
                 let input = io.stdin()?;
                 let progress = io.progress();
                 let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);
-                let taken = Intake { strict }.all(io, input, |signal| {
+                let taken = Intake { strict }.all(io, input, |seen| {
                     // What came later is not known yet.
-                    if at.is_none_or(|at| signal.at.is_none_or(|own| own <= at)) {
-                        fleet.take(signal, started, config);
+                    if at.is_none_or(|at| seen.at().is_none_or(|own| own <= at)) {
+                        seen.count(fleet, started, config);
                     }
                     Ok(())
                 })?;
