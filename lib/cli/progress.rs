@@ -3,8 +3,15 @@
 //! Only on a terminal, only from a second on, a few times a second, from one
 //! counter: what reads stdin is never held up. Must not know what is read.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "nobody reads more than three digits of a speed, which is not below 0"
+)]
+
 use super::Io;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -94,11 +101,18 @@ fn left_in_file() -> Option<u64> {
 fn bar(name: &'static str, length: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5)).with_prefix(name);
     let template = match length {
-        Some(_) => {
-            "{prefix}: {percent:>3}% {wide_bar} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left"
-        }
-        None => "{prefix}: {decimal_bytes} read, {decimal_bytes_per_sec}, {elapsed_precise}",
+        Some(_) => "{prefix}: {percent:>3}% {wide_bar} {decimal_bytes} of {decimal_total_bytes}, {speed}, {left} left",
+        None => "{prefix}: {decimal_bytes} read, {speed}, {elapsed_precise}",
     };
     let style = ProgressStyle::with_template(template).expect("a template of known parts");
+    // Over all of the time: the bar's own estimate begins when it is first drawn.
+    let style = style
+        .with_key("speed", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{}/s", DecimalBytes((state.pos() as f64 / state.elapsed().as_secs_f64()) as u64));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let left = state.elapsed().as_secs_f64() * (1.0 / f64::from(state.fraction().max(1e-6)) - 1.0);
+            let _ = write!(out, "{:#}", HumanDuration(Duration::from_secs_f64(left.clamp(0.0, 1e6))));
+        });
     bar.with_style(style.progress_chars("█▉▊▋▌▍▎▏ ")).with_elapsed(PATIENCE)
 }
