@@ -1,7 +1,8 @@
 //! A block's lines → signals: those the fast path takes, and in between what
 //! the general path makes of the others.
 
-use super::fast::{Quick, quick};
+use super::fast::quick;
+use super::quick::Quick;
 use super::{Fault, Line, Reader};
 use crate::jsonl::{Block, LINE_LIMIT_BYTES, LineFault, Reason};
 use crate::trust::{Config, Fleet, Handle, Signal};

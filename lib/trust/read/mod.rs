@@ -10,6 +10,7 @@ mod convert;
 mod fast;
 mod fault;
 mod fields;
+mod quick;
 mod time;
 
 pub use block::{Item, LineError, Parsed, Seen};
