@@ -61,6 +61,16 @@ impl Revocation {
         }
     }
 
+    /// The address of an event that says it.
+    pub fn subject(&self) -> String {
+        if let Some(agent) = self.agent {
+            return format!("ucxl://any:admin@COOEE:revoke/#/agentid/{agent}");
+        }
+        // A did has colons, which no path has; what follows the last is the key.
+        let did = self.did.to_string();
+        format!("ucxl://any:admin@COOEE:revoke/#/key/{}", did.rsplit(':').next().unwrap_or(&did))
+    }
+
     /// The member of an event's data that names the target.
     pub fn member(&self) -> &'static str {
         if self.agent.is_some() { "agent_did" } else { "did" }

@@ -5,7 +5,7 @@
 
 use super::database::{Database, Error, Fault, Schema};
 use crate::trust::bytes::{BytesError, decode_agent, decode_recent, encode_agent, encode_recent};
-use crate::trust::{Agent, Recent, Shown};
+use crate::trust::{Agent, Recent, Revocation, Shown};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::Path;
 
@@ -19,6 +19,7 @@ const SCHEMA: Schema = Schema {
             recent BLOB NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE seen (signal BLOB NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+        CREATE TABLE unsaid (did TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
         CREATE TABLE log (
             place INTEGER PRIMARY KEY,
             run INTEGER NOT NULL,
@@ -177,6 +178,42 @@ impl Trust {
                 if !each(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, agent, recent) {
                     break;
                 }
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that the agent's revocation is still to be said.
+    pub fn owe(&mut self, did: &str) -> Result<(), Error> {
+        self.database.ask(|sql| {
+            sql.prepare_cached("INSERT OR IGNORE INTO unsaid VALUES (?1)")?.execute([did])?;
+            Ok(())
+        })
+    }
+
+    /// Revocations that are still to be said, in the order in which they
+    /// happened.
+    pub fn owed(&self) -> Result<Vec<(String, Revocation)>, Error> {
+        let dids = self.database.ask(|sql| {
+            let mut query = sql.prepare_cached("SELECT did FROM unsaid")?;
+            let dids = query.query_map([], |row| row.get(0))?;
+            Ok(dids.collect::<Result<Vec<String>, _>>()?)
+        })?;
+        let mut owed = Vec::new();
+        for did in dids {
+            let revocation = self.load(&did)?.and_then(|(agent, _)| agent.revocation());
+            owed.extend(revocation.map(|revocation| (did, revocation)));
+        }
+        owed.sort_unstable_by(|a, b| (a.1.at, &a.0).cmp(&(b.1.at, &b.0)));
+        Ok(owed)
+    }
+
+    /// Those have been said.
+    pub fn paid(&mut self, owed: &[(String, Revocation)]) -> Result<(), Error> {
+        self.database.write(|sql| {
+            let mut delete = sql.prepare_cached("DELETE FROM unsaid WHERE did = ?1")?;
+            for (did, _) in owed {
+                delete.execute([did])?;
             }
             Ok(())
         })

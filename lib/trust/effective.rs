@@ -50,6 +50,13 @@ struct Bound {
 }
 
 impl Beyond {
+    /// Adds the members of what is asked for to a record.
+    pub fn write(&self, out: &mut Vec<u8>, did: &str, agent: &Agent, now: i64, config: &Config) {
+        if let Some(effective) = self.judge(did, agent, now, config) {
+            effective.write(out);
+        }
+    }
+
     /// The agent at the time `now`; `None` where nothing is asked for.
     pub fn judge(&self, did: &str, agent: &Agent, now: i64, config: &Config) -> Option<Effective> {
         if self.half_life.is_none() && !self.confidence && self.graph.is_none() {

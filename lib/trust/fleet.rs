@@ -2,7 +2,7 @@
 //! 400 MiB.
 
 use super::signal::{Recent, Shown, Signal};
-use super::voices::{Said, Voices};
+use super::voices::{Said, Voices, speaker};
 use super::{Agent, Config, Dimension, Heard};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -120,6 +120,18 @@ impl Fleet {
         self.recent.as_ref().and_then(|recent| recent.get(&handle.0)).into_iter().flat_map(Recent::iter)
     }
 
+    /// Keeps what a signal says of the agent's collaboration, and who says it, if
+    /// that is wanted.
+    pub fn hear(&mut self, agent: Handle, shown: &Shown) {
+        if self.voices.is_none() {
+            return;
+        }
+        let speaker = speaker(self.name(agent), shown.dimension, &shown.source, shown.author.as_deref());
+        if let (Some(speaker), Some(voices)) = (speaker, &mut self.voices) {
+            voices.hear(agent.0, speaker, shown.value);
+        }
+    }
+
     /// What is said of the agents' collaboration, in no order; nothing if it is
     /// not kept.
     pub fn heard(&self) -> impl Iterator<Item = Heard<'_>> {
@@ -133,11 +145,10 @@ impl Fleet {
         self.voices.as_ref().map_or(0, Voices::unheard)
     }
 
-    /// Sets what a key has said of an agent, known from elsewhere.
-    pub fn put_heard(&mut self, agent: Handle, speaker: &str, said: Said) {
-        if let Some(voices) = &mut self.voices {
-            voices.put(agent.0, speaker, said);
-        }
+    /// Sets what a key has said of an agent, known from elsewhere; false if it
+    /// has said something before.
+    pub fn put_heard(&mut self, agent: Handle, speaker: &str, said: Said) -> bool {
+        self.voices.as_mut().is_none_or(|voices| voices.put(agent.0, speaker, said))
     }
 
     /// The agent of that name, new if it was not known.

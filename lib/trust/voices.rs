@@ -23,13 +23,22 @@ impl Signal<'_> {
     /// it, or the peer in `collaboration:PEER` where nobody did. `None` for what
     /// says nothing of collaboration, names nobody, or is praise of oneself.
     pub fn speaker(&self) -> Option<&str> {
-        if self.dimension != Dimension::CollaborationHealth {
-            return None;
-        }
-        let name = self.author.as_deref().or_else(|| self.source.strip_prefix("collaboration:"))?;
-        let key = key_of(name);
-        (!key.is_empty() && key != key_of(&self.agent_did)).then_some(key)
+        speaker(&self.agent_did, self.dimension, &self.source, self.author.as_deref())
     }
+}
+
+/// The same of a signal's parts.
+pub(super) fn speaker<'a>(
+    did: &str,
+    dimension: Dimension,
+    source: &'a str,
+    author: Option<&'a str>,
+) -> Option<&'a str> {
+    if dimension != Dimension::CollaborationHealth {
+        return None;
+    }
+    let key = key_of(author.or_else(|| source.strip_prefix("collaboration:"))?);
+    (!key.is_empty() && key != key_of(did)).then_some(key)
 }
 
 /// What one key has said of one agent.
@@ -96,12 +105,15 @@ impl Voices {
         }
     }
 
-    /// Sets what a pair has said, known from elsewhere.
-    pub fn put(&mut self, agent: u32, speaker: &str, said: Said) {
+    /// Sets what a pair has said, known from elsewhere; false if it has said
+    /// something before.
+    pub fn put(&mut self, agent: u32, speaker: &str, said: Said) -> bool {
         match self.pair(agent, speaker) {
+            Some(kept) if kept.count > 0 => return false,
             Some(kept) => *kept = said,
             None => self.unheard += u64::from(said.count),
         }
+        true
     }
 
     fn pair(&mut self, agent: u32, speaker: &str) -> Option<&mut Said> {
@@ -195,8 +207,8 @@ mod tests {
         heard.sort_unstable();
         assert_eq!(heard, [(0, "a", 2), (0, "b", 2)]);
         assert_eq!(voices.unheard(), 3);
-        voices.put(1, "a", Said { sum: 2.0, count: 2 });
-        voices.put(0, "a", Said { sum: 1.0, count: 1 });
-        assert_eq!((voices.unheard(), voices.iter().map(|(_, _, said)| said.count).sum::<u16>()), (5, 3));
+        assert!(voices.put(1, "a", Said { sum: 2.0, count: 2 }), "full, not there before");
+        assert!(!voices.put(0, "a", Said { sum: 1.0, count: 1 }));
+        assert_eq!((voices.unheard(), voices.iter().map(|(_, _, said)| said.count).sum::<u16>()), (5, 4));
     }
 }

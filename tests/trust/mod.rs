@@ -1,10 +1,13 @@
 //! `trust-score`: the engine's own numbers through the command, and what it
 //! makes of lines that are no signals.
 
+mod beyond;
 mod browser;
 mod config;
 mod follow;
+mod graph;
 mod lines;
+mod merge;
 mod metrics;
 mod page;
 mod people;

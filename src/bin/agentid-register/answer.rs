@@ -48,16 +48,6 @@ pub fn revoked(revocation: &Revocation, subject: &str, id: Option<&str>, now: Ti
     Draft { in_reply_to: id.map(str::to_owned), ..answer("revoked", subject, "", now + REVOKED_FOR, data) }
 }
 
-/// The address of a revocation that answers nobody.
-pub fn revocation_subject(revocation: &Revocation) -> String {
-    if let Some(agent) = revocation.agent {
-        return format!("ucxl://any:admin@COOEE:revoke/#/agentid/{agent}");
-    }
-    // A did has colons, which no path has; what follows the last is the key.
-    let did = revocation.did.to_string();
-    format!("ucxl://any:admin@COOEE:revoke/#/key/{}", did.rsplit(':').next().unwrap_or(&did))
-}
-
 /// A human is to say whether an agent may join.
 pub fn ask_to_join(request: &Request) -> Draft {
     let tuple = &request.tuple;

@@ -1,6 +1,6 @@
 //! What an operator does by hand.
 
-use crate::answer::{revocation_subject, revoked};
+use crate::answer::revoked;
 use crate::batch::Leader;
 use cooee::agentid::Name;
 use cooee::cli::{self, Exit, Failure, Io};
@@ -101,8 +101,7 @@ pub fn revoke(io: &mut Io, registry: &mut Registry, leader: &Leader, id: &str, r
                 turn.audit(&Entry { action: "revoked", detail: &detail, ..Entry::default() }, now)?;
             }
         }
-        let drafts: Vec<_> =
-            revocations.iter().map(|target| revoked(target, &revocation_subject(target), None, now)).collect();
+        let drafts: Vec<_> = revocations.iter().map(|target| revoked(target, &target.subject(), None, now)).collect();
         Ok(leader.sign(&drafts.iter().collect::<Vec<_>>(), now)?)
     })?;
     for event in said {

@@ -3,8 +3,9 @@
 
 use crate::desk::{Desk, Verdict};
 use crate::keeper::{Keeper, Standing};
+use crate::revoked;
 use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
-use cooee::trust::{Config, Fleet, Handle, Signal, record};
+use cooee::trust::{Beyond, Config, Fleet, Handle, Signal, record};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -24,14 +25,33 @@ pub struct Change<'f> {
     pub config: &'f Config,
 }
 
-/// Writes what there is to say of a change, with its line's end.
-pub type Say = fn(&Change<'_>, &mut Vec<u8>);
+/// What is said of a change.
+pub struct Say {
+    pub beyond: Beyond,
+    /// Nothing but revocations.
+    pub revocations: bool,
+    /// There is a state.
+    pub kept: bool,
+}
 
-/// A `score` record where total or revocation changed, or are the first.
-pub fn say_score(change: &Change<'_>, out: &mut Vec<u8>) {
-    let agent = change.fleet.agent(change.handle);
-    if Standing::of(agent) != change.before {
-        record::score(out, change.fleet.name(change.handle), agent, change.config, change.at, |_| ());
+impl Say {
+    /// Writes what there is to say, with its line's end: a `score` record where
+    /// total or revocation changed, or are the first; or the draft of a
+    /// revocation.
+    fn say(&self, change: &Change<'_>, out: &mut Vec<u8>) {
+        let (did, agent) = (change.fleet.name(change.handle), change.fleet.agent(change.handle));
+        if self.revocations {
+            // Those of a state are said from there, once they are kept.
+            let new = !change.before.revoked() && !self.kept;
+            let Some(revocation) = agent.revocation().filter(|_| new) else { return };
+            revoked::draft(out, did, &revocation);
+        } else if Standing::of(agent) == change.before {
+            return;
+        } else {
+            record::score(out, did, agent, change.config, change.at, |out| {
+                self.beyond.write(out, did, agent, change.at, change.config);
+            });
+        }
         out.push(b'\n');
     }
 }
@@ -52,6 +72,7 @@ pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) ->
         say,
     };
     let mut desk = desk;
+    follow.say_owed(io)?;
     loop {
         let most = follow.due.map(|due| due.saturating_duration_since(Instant::now()));
         match arrivals.next(most)? {
@@ -124,7 +145,7 @@ impl Follow {
                 at,
                 config: &self.config,
             };
-            (self.say)(&change, &mut self.said);
+            self.say.say(&change, &mut self.said);
         }
         Ok(Verdict::Counted)
     }
@@ -151,9 +172,9 @@ impl Follow {
     }
 
     fn tick(&mut self, at: i64) {
-        let (config, said, say) = (&self.config, &mut self.said, self.say);
+        let (config, said, say) = (&self.config, &mut self.said, &self.say);
         self.keeper.tick(at, config, |fleet, handle, before| {
-            say(&Change { fleet, handle, before, at, config }, said);
+            say.say(&Change { fleet, handle, before, at, config }, said);
         });
         self.next_tick = self.next_tick.max(at + 1).max(self.behind(at));
         self.time = self.time.max(Some(at));
@@ -187,11 +208,24 @@ impl Follow {
         }
     }
 
+    /// Says the revocations that are kept and were not said: those of now, and
+    /// those that a crash kept from being said.
+    fn say_owed(&mut self, io: &mut Io) -> Result<(), Failure> {
+        if self.say.revocations && self.say.kept {
+            let owed = self.keeper.owed()?;
+            revoked::print(&mut io.out, &owed)?;
+            io.out.flush()?;
+            self.keeper.paid(&owed)?;
+        }
+        Ok(())
+    }
+
     /// Keeps first, then says.
     fn end(&mut self, io: &mut Io, clock: i64) -> Result<(), Failure> {
         self.keeper.commit()?;
         io.out.bytes(&self.said)?;
         self.said.clear();
+        self.say_owed(io)?;
         io.out.flush()?;
         if self.due.is_none() && self.keeper.is_pending() {
             // With the grid where the signals are of now, else a little under

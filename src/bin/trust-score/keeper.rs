@@ -3,7 +3,7 @@
 
 use cooee::store::{Error, SignalKey, Trust};
 use cooee::trust::bytes::{encode_config, encode_signal, encode_tick};
-use cooee::trust::{Agent, Config, Fleet, Handle, Signal};
+use cooee::trust::{Agent, Config, Fleet, Handle, Revocation, Signal};
 use std::collections::{HashSet, VecDeque};
 use std::mem::take;
 
@@ -29,6 +29,11 @@ impl Standing {
     pub fn of(agent: &Agent) -> Self {
         let scored = agent.history().next().is_some();
         Self { scored, total: agent.total(), revoked: agent.revocation().is_some() }
+    }
+
+    /// Whether it was revoked.
+    pub fn revoked(self) -> bool {
+        self.revoked
     }
 }
 
@@ -69,6 +74,8 @@ struct State {
     store: Trust,
     /// Agents to be kept again.
     changed: Vec<Handle>,
+    /// Agents that have been revoked, which is still to be said.
+    revoked: Vec<Handle>,
     entries: Vec<u8>,
     /// The configuration the log says.
     logged: Option<Config>,
@@ -90,7 +97,7 @@ impl Keeper {
 
     /// Agents of that state.
     pub fn of(store: Trust) -> Self {
-        let state = State { store, changed: Vec::new(), entries: Vec::new(), logged: None };
+        let state = State { store, changed: Vec::new(), revoked: Vec::new(), entries: Vec::new(), logged: None };
         Self::new(Place::State(state), Fleet::default().with_recent())
     }
 
@@ -125,6 +132,9 @@ impl Keeper {
             self.marks[handle.place()].changed = false;
             state.store.save(fleet.name(handle), fleet.agent(handle), fleet.recent(handle))?;
         }
+        for handle in state.revoked.drain(..) {
+            state.store.owe(fleet.name(handle))?;
+        }
         state.write_log()?;
         state.store.commit()
     }
@@ -154,6 +164,7 @@ impl Keeper {
         let agent = self.fleet.agent_mut(handle);
         let before = Standing::of(agent);
         let immediate = agent.signal(signal.dimension, signal.value, signal.at.unwrap_or(at), config);
+        self.note_revoked(handle, before);
         Ok(Some(Taken { handle, immediate, before }))
     }
 
@@ -197,6 +208,7 @@ impl Keeper {
                     }
                 }
             }
+            self.note_revoked(handle, before);
             each(&self.fleet, handle, before);
         }
     }
@@ -247,6 +259,33 @@ impl Keeper {
             self.mark(handle).ticks = ticks;
         }
         Ok(handle)
+    }
+
+    /// Where agents are kept, a revocation is said once it is kept, and a crash
+    /// between the two loses none.
+    fn note_revoked(&mut self, handle: Handle, before: Standing) {
+        if let Place::State(state) = &mut self.place
+            && !before.revoked
+            && self.fleet.agent(handle).revocation().is_some()
+        {
+            state.revoked.push(handle);
+        }
+    }
+
+    /// Revocations that are kept and were not said yet.
+    pub fn owed(&self) -> Result<Vec<(String, Revocation)>, Error> {
+        match &self.place {
+            Place::Memory(_) => Ok(Vec::new()),
+            Place::State(state) => state.store.owed(),
+        }
+    }
+
+    /// Those have been said.
+    pub fn paid(&mut self, owed: &[(String, Revocation)]) -> Result<(), Error> {
+        match &mut self.place {
+            Place::State(state) if !owed.is_empty() => state.store.paid(owed),
+            _ => Ok(()),
+        }
     }
 
     /// The ticks that came while nothing was said of the agent.

@@ -2,13 +2,13 @@
 //! gone by.
 
 use crate::desk::Desk;
-use crate::follow;
+use crate::follow::{self, Say};
 use crate::intake::Intake;
 use crate::keeper::Keeper;
 use crate::run::Run;
 use crate::state;
 use cooee::cli::{Exit, Failure, Io};
-use cooee::trust::{Config, Fleet};
+use cooee::trust::{Beyond, Config, Fleet};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -36,37 +36,50 @@ pub struct Keeping {
     interval: Option<u16>,
 }
 
+/// How stdin is taken.
+pub struct Plan {
+    /// Stop at the first line that is rejected.
+    pub strict: bool,
+    /// Recalculate every agent at the end.
+    pub ticks: bool,
+    /// All that was said of collaboration will be asked for.
+    pub graph: bool,
+}
+
 impl Keeping {
     /// Stays in the pipe.
-    pub fn follow(&self, io: &mut Io, mut config: Config, strict: bool) -> Result<Exit, Failure> {
+    pub fn follow(&self, io: &mut Io, mut config: Config, strict: bool, say: Say) -> Result<Exit, Failure> {
         config.update_interval_seconds = self.interval.unwrap_or(config.update_interval_seconds);
         let keeper = match &self.state {
             Some(path) => Keeper::of(state::open(path, self.keep_log)?),
             None => Keeper::in_memory(),
         };
-        follow::run(io, Desk::new(strict), keeper, config, follow::say_score)
+        let say = Say { kept: self.state.is_some(), ..say };
+        follow::run(io, Desk::new(strict), keeper, config, say)
     }
 
-    /// Takes stdin to its end, or looks back. With `recent`, agents' last signals
-    /// are kept to be shown.
-    pub fn take(&self, io: &mut Io, config: Config, strict: bool, recent: bool) -> Result<(Run, Exit), Failure> {
+    /// Takes stdin to its end, or looks back.
+    pub fn take(&self, io: &mut Io, config: Config, fleet: Fleet, plan: &Plan) -> Result<(Run, Exit), Failure> {
         let clock = Timestamp::now().as_millisecond();
         match (&self.state, self.as_of) {
             (Some(path), Some(at)) => {
-                let (fleet, config) = state::as_of(&state::open_log(path)?, at)?;
-                Ok((Run { fleet, store: None, config, now: at }, Exit::Done))
+                let store = state::open_log(path)?;
+                let (fleet, config) = state::as_of(&store, at, fleet)?;
+                Ok((Run { fleet, store: None, config, beyond: Beyond::default(), now: at }, Exit::Done))
             }
             (Some(path), None) => {
                 let store = state::open_or_read(path, self.keep_log)?;
-                state::take(io, Desk::new(strict), store, config, clock)
+                if plan.graph && !store.keeps_log() {
+                    return Err(state::no_log(path).hint("--trust-graph needs a state that was made with --keep-log"));
+                }
+                state::take(io, Desk::new(plan.strict), store, config, clock)
             }
             (None, at) => {
-                let fleet = if recent { Fleet::default().with_recent() } else { Fleet::default() };
-                let mut run = Run { fleet, store: None, config, now: at.unwrap_or(clock) };
+                let mut run = Run { fleet, store: None, config, beyond: Beyond::default(), now: at.unwrap_or(clock) };
                 let input = io.stdin()?;
                 let progress = io.progress();
                 let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);
-                let taken = Intake { strict }.all(io, input, |seen| {
+                let taken = Intake { strict: plan.strict }.all(io, input, |seen| {
                     // What came later is not known yet.
                     if at.is_none_or(|at| seen.at().is_none_or(|own| own <= at)) {
                         seen.count(fleet, started, config);
@@ -76,7 +89,9 @@ impl Keeping {
                 drop(progress);
                 // Same input, same bytes: the newest signal says what time it is.
                 run.now = at.or(taken.newest).unwrap_or(run.now);
-                run.fleet.tick(run.now, &run.config);
+                if plan.ticks {
+                    run.fleet.tick(run.now, &run.config);
+                }
                 Ok((run, taken.exit()))
             }
         }

@@ -7,16 +7,21 @@ mod intake;
 mod judging;
 mod keeper;
 mod keeping;
+mod machine;
 mod people;
+mod revoked;
 mod run;
 mod settings;
+mod shards;
 mod state;
 mod view;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
+use follow::Say;
 use judging::Judging;
-use keeping::Keeping;
+use keeping::{Keeping, Plan};
+use machine::Machine;
 use std::process::ExitCode;
 use view::View;
 
@@ -35,6 +40,8 @@ struct TrustScore {
     judging: Judging,
     #[command(flatten)]
     keeping: Keeping,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 impl Tool for TrustScore {
@@ -47,11 +54,23 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 375"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
-        let config = self.judging.config()?;
+        let (config, judge) = (self.judging.config()?, self.judging.load()?);
         if self.keeping.follow {
-            return self.keeping.follow(io, config, self.strict);
+            let say = Say { beyond: judge.alone(), revocations: self.machine.revocations, kept: false };
+            return self.keeping.follow(io, config, self.strict, say);
         }
-        let (run, exit) = self.keeping.take(io, config, self.strict, self.view.shows_signals())?;
+        let recent = self.view.shows_signals() || self.machine.partial;
+        let fleet = judge.fleet(recent, self.machine.partial);
+        let plan = Plan { strict: self.strict, ticks: !self.machine.partial, graph: judge.wants_graph() };
+        let (mut run, exit) = if self.machine.merge {
+            shards::merge(io, fleet, config, &plan)?
+        } else {
+            self.keeping.take(io, config, fleet, &plan)?
+        };
+        run.beyond = judge.beyond(io, &run)?;
+        if self.machine.print(io, &mut run)? {
+            return Ok(exit);
+        }
         Ok(self.view.print(io, &run, self.keeping.all)?.worst(exit))
     }
 }

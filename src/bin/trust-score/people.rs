@@ -1,7 +1,7 @@
 //! Views for people, and for what people look at.
 
 use crate::run::Run;
-use crate::view::{Gate, subject};
+use crate::view::Gate;
 use cooee::cli::{Failure, Io, write_whole};
 use cooee::show::{Exposition, Measure, Page};
 use std::path::Path;
@@ -10,21 +10,21 @@ use std::path::Path;
 pub fn table(io: &mut Io, run: &Run, gate: &mut Gate) -> Result<(), Failure> {
     let mut measure = Measure::default();
     run.everyone(|did, agent, _| {
-        let subject = subject(did, agent, Vec::new());
+        let subject = run.subject(did, agent, Vec::new());
         gate.take(&subject, &run.config);
         measure.take(&subject, &run.config);
         Ok(())
     })?;
     let table = measure.table(io.out.columns());
     io.out.line(table.header().as_bytes())?;
-    run.everyone(|did, agent, _| io.out.line(table.row(&subject(did, agent, Vec::new()), &run.config).as_bytes()))
+    run.everyone(|did, agent, _| io.out.line(table.row(&run.subject(did, agent, Vec::new()), &run.config).as_bytes()))
 }
 
 /// `--html`: a page, written whole or not at all.
 pub fn page(io: &mut Io, run: &Run, path: &Path, in_full: u16) -> Result<(), Failure> {
     let mut page = Page::new(usize::from(in_full));
     run.everyone(|did, agent, recent| {
-        page.take(&subject(did, agent, recent.collect()), &run.config);
+        page.take(&run.subject(did, agent, recent.collect()), &run.config);
         Ok(())
     })?;
     let page = page.render(&run.config, run.now);
@@ -35,7 +35,7 @@ pub fn page(io: &mut Io, run: &Run, path: &Path, in_full: u16) -> Result<(), Fai
 pub fn exposition(io: &mut Io, run: &Run) -> Result<(), Failure> {
     let mut exposition = Exposition::default();
     run.everyone(|did, agent, _| {
-        exposition.take(&subject(did, agent, Vec::new()), &run.config);
+        exposition.take(&run.subject(did, agent, Vec::new()), &run.config);
         Ok(())
     })?;
     exposition.print(run.now, |lines| io.out.bytes(lines.as_bytes()))

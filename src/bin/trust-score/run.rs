@@ -3,7 +3,7 @@
 
 use cooee::cli::Failure;
 use cooee::store::Trust;
-use cooee::trust::{Agent, Config, Fleet, Recent, Shown};
+use cooee::trust::{Agent, Beyond, Config, Fleet, Recent, Shown, Subject};
 
 /// Agents, their configuration, the time.
 pub struct Run {
@@ -12,6 +12,8 @@ pub struct Run {
     /// All of them, where they are kept over runs.
     pub store: Option<Trust>,
     pub config: Config,
+    /// What is asked for beyond the engine's numbers.
+    pub beyond: Beyond,
     /// The time of the last recalculation, in milliseconds since 1970.
     pub now: i64,
 }
@@ -39,6 +41,13 @@ impl Run {
             outcome.is_ok()
         })?;
         outcome
+    }
+
+    /// The agent with its name and what it is judged by; more is known of it only
+    /// where it is wanted.
+    pub fn subject<'a>(&self, did: &'a str, agent: &'a Agent, recent: Vec<&'a Shown>) -> Subject<'a> {
+        let effective = self.beyond.judge(did, agent, self.now, &self.config).map(|effective| effective.score);
+        Subject { did, agent, recent, effective }
     }
 
     /// The agent with that DID and its last ten signals, oldest first, if it is

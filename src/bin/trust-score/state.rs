@@ -6,7 +6,7 @@ use crate::run::Run;
 use cooee::cli::{Exit, Failure, Io};
 use cooee::store::{Error, Fault, Trust};
 use cooee::trust::bytes::{Entries, Entry};
-use cooee::trust::{Config, Fleet, Handle};
+use cooee::trust::{Beyond, Config, Fleet, Handle};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -58,7 +58,7 @@ pub fn take(io: &mut Io, mut desk: Desk, store: Trust, config: Config, clock: i6
     }
     let exit = desk.end(io);
     let (fleet, store) = keeper.into_parts();
-    Ok((Run { fleet, store, config, now }, exit))
+    Ok((Run { fleet, store, config, beyond: Beyond::default(), now }, exit))
 }
 
 /// Opens a state to look at a time gone by.
@@ -67,14 +67,33 @@ pub fn open_log(path: &Path) -> Result<Trust, Failure> {
     if store.keeps_log() {
         return Ok(store);
     }
-    Err(Failure::could_not_run(format_args!("{}: has no log of its signals", path.display()))
-        .hint("--as-of needs a state that was made with --keep-log"))
+    Err(no_log(path).hint("--as-of needs a state that was made with --keep-log"))
+}
+
+/// A state has no log where one is needed.
+pub fn no_log(path: &Path) -> Failure {
+    Failure::could_not_run(format_args!("{}: has no log of its signals", path.display()))
+}
+
+/// What was ever said of collaboration, as the log has it.
+pub fn voices(store: &Trust) -> Result<Fleet, Error> {
+    let mut fleet = Fleet::default().with_voices();
+    store.replay(|_, entries| {
+        for entry in Entries::new(entries) {
+            if let Entry::Signal(did, shown) = entry? {
+                let handle = fleet.handle(did);
+                fleet.hear(handle, &shown);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(fleet)
 }
 
 /// The agents as they stood at that time by their signals' own times, and the
 /// configuration of then.
-pub fn as_of(store: &Trust, until: i64) -> Result<(Fleet, Config), Error> {
-    let mut fleet = Fleet::default().with_recent();
+pub fn as_of(store: &Trust, until: i64, fleet: Fleet) -> Result<(Fleet, Config), Error> {
+    let mut fleet = fleet.with_recent();
     let mut runs: HashMap<i64, Logged> = HashMap::new();
     let mut config = Config::default();
     store.replay(|number, entries| {
@@ -84,6 +103,7 @@ pub fn as_of(store: &Trust, until: i64) -> Result<(Fleet, Config), Error> {
                 Entry::Signal(did, shown) if shown.at <= until => {
                     let handle = fleet.handle(did);
                     fleet.agent_mut(handle).signal(shown.dimension, shown.value, shown.at, &logged.config);
+                    fleet.hear(handle, &shown);
                     fleet.remember(handle, shown);
                     logged.touched.insert(handle);
                     config.clone_from(&logged.config);

@@ -4,7 +4,7 @@ use crate::people;
 use crate::run::Run;
 use clap::{ArgGroup, Args};
 use cooee::cli::{Exit, Failure, Io};
-use cooee::trust::{Agent, Census, Config, Period, Shown, Standing, Subject, explanation, record};
+use cooee::trust::{Agent, Census, Config, Period, Standing, Subject, explanation, record};
 use std::path::PathBuf;
 
 /// One of these, or the scores.
@@ -111,21 +111,18 @@ impl Gate {
     }
 }
 
-/// The agent with its name; more is known of it only where it is wanted.
-pub fn subject<'a>(did: &'a str, agent: &'a Agent, recent: Vec<&'a Shown>) -> Subject<'a> {
-    Subject { did, agent, recent, effective: None }
-}
-
 fn scores(io: &mut Io, run: &Run, all: bool, gate: &mut Gate) -> Result<(), Failure> {
     let mut line = |did: &str, agent: &Agent| {
-        gate.take(&subject(did, agent, Vec::new()), &run.config);
+        gate.take(&run.subject(did, agent, Vec::new()), &run.config);
         score(io, run, did, agent)
     };
     if all { run.everyone(|did, agent, _| line(did, agent)) } else { run.touched(line) }
 }
 
 fn score(io: &mut Io, run: &Run, did: &str, agent: &Agent) -> Result<(), Failure> {
-    record::score(io.out.buffer(), did, agent, &run.config, run.now, |_| ());
+    record::score(io.out.buffer(), did, agent, &run.config, run.now, |out| {
+        run.beyond.write(out, did, agent, run.now, &run.config);
+    });
     end_line(io)
 }
 
@@ -142,9 +139,11 @@ fn explain(io: &mut Io, run: &Run, dids: &[String], gate: &mut Gate) -> Result<(
             gate.unknown += 1;
             continue;
         };
-        let subject = subject(did, &agent, recent.iter().collect());
+        let subject = run.subject(did, &agent, recent.iter().collect());
         gate.take(&subject, &run.config);
-        explanation(io.out.buffer(), &subject, &run.config, run.now, |_| ());
+        explanation(io.out.buffer(), &subject, &run.config, run.now, |out| {
+            run.beyond.write(out, did, &agent, run.now, &run.config);
+        });
         end_line(io)?;
     }
     Ok(())
@@ -152,7 +151,7 @@ fn explain(io: &mut Io, run: &Run, dids: &[String], gate: &mut Gate) -> Result<(
 
 fn at_risk(io: &mut Io, run: &Run) -> Result<(), Failure> {
     run.everyone(|did, agent, _| {
-        let at_risk = subject(did, agent, Vec::new()).standing(&run.config) == Standing::AtRisk;
+        let at_risk = run.subject(did, agent, Vec::new()).standing(&run.config) == Standing::AtRisk;
         if at_risk { score(io, run, did, agent) } else { Ok(()) }
     })
 }
@@ -160,14 +159,12 @@ fn at_risk(io: &mut Io, run: &Run) -> Result<(), Failure> {
 fn report(io: &mut Io, run: &Run, days: u32) -> Result<(), Failure> {
     let (period, mut census) = (Period { days, as_of: run.now }, Census::default());
     run.everyone(|did, agent, _| {
-        census.take(&subject(did, agent, Vec::new()), &run.config);
+        census.take(&run.subject(did, agent, Vec::new()), &run.config);
         Ok(())
     })?;
     period.summary(io.out.buffer(), census);
     end_line(io)?;
-    run.everyone(
-        |did, agent, _| {
-            if period.agent(io.out.buffer(), &subject(did, agent, Vec::new())) { end_line(io) } else { Ok(()) }
-        },
-    )
+    run.everyone(|did, agent, _| {
+        if period.agent(io.out.buffer(), &run.subject(did, agent, Vec::new())) { end_line(io) } else { Ok(()) }
+    })
 }
