@@ -226,3 +226,37 @@ fn records_have_the_members_of_the_schema() {
     seen.dedup();
     assert_eq!(seen, ["explanation", "report", "report_agent", "score"]);
 }
+
+/// The views look at all that a state holds, the gate at what is printed.
+#[test]
+fn views_of_a_state_know_everyone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("trust.db");
+    let state = ["--state", state.to_str().expect("UTF-8")];
+    let with = |more: &[&'static str]| [&state[..], more].concat();
+    trust_score(&state).write_stdin(fleet()).assert().code(0).stderr("");
+    let later = signal("did:web:new", "output_quality", 1, 4000);
+    assert_eq!(records(&state, &later).len(), 1);
+    let table = trust_score(&with(&["--table"])).write_stdin("").assert().code(0).get_output().stdout.clone();
+    let table = String::from_utf8(table).expect("UTF-8");
+    assert_eq!(table.lines().count(), 6, "{table}");
+    for (line, old) in table.lines().filter(|line| !line.contains("did:web:new")).zip(TABLE.lines()) {
+        assert_eq!(line, old);
+    }
+    assert_eq!(records(&with(&["--at-risk"]), "").len(), 1);
+    let report = records(&with(&["--report"]), "");
+    assert_eq!((report.len(), &report[0]["total_agents"]), (6, &json!(5)));
+    let explained = records(&with(&["--explain", "did:web:gone"]), "");
+    assert_eq!(explained[0]["recent_signals"].as_array().map(Vec::len), Some(10));
+    assert_eq!(explained[0]["history"].as_array().map(Vec::len), Some(3));
+    let page = trust_score(&with(&["--html", "-"])).write_stdin("").assert().code(0).get_output().stdout.clone();
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert_eq!((page.matches("<article").count(), page.matches("<summary>").count()), (5, 5));
+    // Nobody touched, nobody printed: a gate that lets nobody through is shut.
+    let shut = "trust-score: --min: there is no agent that could pass\n";
+    trust_score(&with(&["--min", "1"])).write_stdin("").assert().code(1).stdout("").stderr(shut);
+    let revoked = "trust-score: did:web:gone is revoked, and has 735\n";
+    trust_score(&with(&["--min", "1", "--all"])).write_stdin("").assert().code(1).stderr(revoked);
+    let again = signal("did:web:new", "output_quality", 1, 4001);
+    trust_score(&with(&["--min", "1"])).write_stdin(again).assert().code(0).stderr("");
+}
