@@ -14,10 +14,11 @@ const SCHEMA: Schema = Schema {
     application_id: 0x636f_5472, // "coTr"
     migrations: &["
         CREATE TABLE agents (
-            did TEXT NOT NULL PRIMARY KEY,
+            number INTEGER PRIMARY KEY,
+            did TEXT NOT NULL UNIQUE,
             agent BLOB NOT NULL,
             recent BLOB NOT NULL
-        ) STRICT, WITHOUT ROWID;
+        ) STRICT;
         CREATE TABLE seen (signal BLOB NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
         CREATE TABLE unsaid (did TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
         CREATE TABLE log (
@@ -160,8 +161,11 @@ impl Trust {
         encode_agent(agent, &mut self.agent_bytes);
         encode_recent(recent, &mut self.recent_bytes);
         self.database.ask(|sql| {
-            let mut replace = sql.prepare_cached("INSERT OR REPLACE INTO agents VALUES (?1, ?2, ?3)")?;
-            replace.execute(params![did, self.agent_bytes, self.recent_bytes])?;
+            let mut upsert = sql.prepare_cached(
+                "INSERT INTO agents (did, agent, recent) VALUES (?1, ?2, ?3)
+                ON CONFLICT (did) DO UPDATE SET agent = ?2, recent = ?3",
+            )?;
+            upsert.execute(params![did, self.agent_bytes, self.recent_bytes])?;
             Ok(())
         })
     }

@@ -1,6 +1,7 @@
 //! One line at a time → a signal, counted; what is wrong with it is said.
 
-use cooee::cli::{Exit, Failure, Io, Reject};
+use crate::intake::Taken;
+use cooee::cli::{Failure, Io, Reject};
 use cooee::jsonl::LineFault;
 use cooee::trust::Signal;
 use cooee::trust::read::{Line, Reader};
@@ -15,33 +16,17 @@ pub enum Verdict {
     Refused(Reject),
 }
 
-/// Reads lines, and knows how many were good.
+/// Reads lines, and knows what came of them.
 pub struct Desk {
     reader: Reader,
     strict: bool,
-    /// The newest of the signals' own times, in milliseconds since 1970.
-    pub newest: Option<i64>,
-    /// Signals that counted.
-    pub counted: u64,
-    repeated: u64,
-    others: u64,
-    rejected: u64,
-    forged: bool,
+    pub taken: Taken,
 }
 
 impl Desk {
     /// With `strict`, the first bad line is the end.
     pub fn new(strict: bool) -> Self {
-        Self {
-            reader: Reader::default(),
-            strict,
-            newest: None,
-            counted: 0,
-            repeated: 0,
-            others: 0,
-            rejected: 0,
-            forged: false,
-        }
+        Self { reader: Reader::default(), strict, taken: Taken::default() }
     }
 
     /// Hands the line's signal to `each`.
@@ -56,23 +41,23 @@ impl Desk {
             Err(fault) => Reject::new(fault),
             Ok(line) => match self.reader.line(line) {
                 Ok(Line::Other) => {
-                    self.others += 1;
+                    self.taken.others += 1;
                     return Ok(());
                 }
                 Ok(Line::Signal(signal)) => match each(&signal)? {
                     Verdict::Counted => {
-                        self.newest = self.newest.max(signal.at);
-                        self.counted += 1;
+                        self.taken.newest = self.taken.newest.max(signal.at);
+                        self.taken.signals += 1;
                         return Ok(());
                     }
                     Verdict::Repeated => {
-                        self.repeated += 1;
+                        self.taken.repeated += 1;
                         return Ok(());
                     }
                     Verdict::Refused(reject) => reject,
                 },
                 Err(fault) => {
-                    self.forged |= fault.is_security();
+                    self.taken.forged |= fault.is_security();
                     let reject = Reject::new(&fault);
                     match fault.hint() {
                         Some(hint) => reject.hint(hint),
@@ -81,29 +66,7 @@ impl Desk {
                 }
             },
         };
-        self.rejected += 1;
+        self.taken.rejected += 1;
         io.reject(number, &reject, self.strict)
-    }
-
-    /// Whether there was a line at all.
-    pub fn had_lines(&self) -> bool {
-        self.lines() > 0
-    }
-
-    fn lines(&self) -> u64 {
-        self.counted + self.repeated + self.others + self.rejected
-    }
-
-    /// Says how it went: exit 3 if a line was rejected, 5 if one was forged.
-    pub fn end(&self, io: &Io) -> Exit {
-        if self.rejected > 0 {
-            io.warn(&format!("{} of {} lines rejected", self.rejected, self.lines()));
-        }
-        io.log(|| format!("signals: {}, repeated: {}, other events: {}", self.counted, self.repeated, self.others));
-        match (self.forged, self.rejected) {
-            (true, _) => Exit::Security,
-            (false, 0) => Exit::Done,
-            (false, _) => Exit::Rejected,
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! the signals' own time, and by the clock when nothing comes.
 
 use crate::desk::{Desk, Verdict};
+use crate::intake;
 use crate::keeper::{Keeper, Standing};
 use crate::revoked;
 use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
@@ -87,10 +88,10 @@ pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) ->
                 if let Some(time) = follow.time {
                     follow.tick_alone(io, &arrivals, time)?;
                 }
-                if !desk.had_lines() && !kept && !arrivals.asked_to_end() {
-                    return Err(Failure::could_not_run("expected input on stdin, got none"));
+                if desk.taken.lines() == 0 && !kept && !arrivals.asked_to_end() {
+                    return Err(intake::none());
                 }
-                return Ok(desk.end(io));
+                return Ok(desk.taken.end(io));
             }
         }
     }

@@ -20,16 +20,23 @@ pub struct Taken {
     /// The newest of their own times, in milliseconds since 1970.
     pub newest: Option<i64>,
     /// Signals whose id was there before.
-    repeated: u64,
+    pub repeated: u64,
     /// Events of other types.
-    others: u64,
-    rejected: u64,
-    forged: bool,
+    pub others: u64,
+    /// Lines that were not taken.
+    pub rejected: u64,
+    /// One of them was not its author's.
+    pub forged: bool,
 }
 
 impl Taken {
-    /// Exit 3 if a line was rejected, 5 if one was forged, else 0.
-    pub fn exit(&self) -> Exit {
+    /// Says how it went: exit 3 if a line was rejected, 5 if one was forged,
+    /// else 0.
+    pub fn end(&self, io: &Io) -> Exit {
+        if self.rejected > 0 {
+            io.warn(&format!("{} of {} lines rejected", self.rejected, self.lines()));
+        }
+        io.log(|| format!("signals: {}, repeated: {}, other events: {}", self.signals, self.repeated, self.others));
         match (self.forged, self.rejected) {
             (true, _) => Exit::Security,
             (false, 0) => Exit::Done,
@@ -37,36 +44,32 @@ impl Taken {
         }
     }
 
-    fn lines(&self) -> u64 {
+    /// Lines of any kind.
+    pub fn lines(&self) -> u64 {
         self.signals + self.repeated + self.others + self.rejected
     }
 }
 
 impl Intake {
-    /// Reads all of stdin; `each` gets every signal once, in the order of the
-    /// lines. No line at all is exit 2: in a shell without `pipefail` that is
-    /// the only sign that the stage before this one failed.
+    /// Reads all of stdin; `each` gets the signals in the order of the lines, and
+    /// says whether one counted, or had been there before.
     pub fn all(
         &self,
         io: &Io,
         input: Input,
-        mut each: impl FnMut(Seen<'_>) -> Result<(), Failure>,
+        mut each: impl FnMut(Seen<'_>) -> Result<bool, Failure>,
     ) -> Result<Taken, Failure> {
         let mut taken = Taken::default();
-        // Of each id 24 bytes are kept: a million take 30 to 60 MB.
-        let mut names: HashSet<SignalKey> = HashSet::new();
         let mut lines_before = 1;
         blocks::all(input, |work| {
             work.parsed.each(&work.block, |line, item| {
                 match item {
                     Item::Signal(seen) => {
-                        let name = seen.name().map(|(id, author)| SignalKey::new(id, author));
-                        if name.is_some_and(|name| !names.insert(name)) {
-                            taken.repeated += 1;
-                        } else {
+                        if each(seen)? {
                             taken.signals += 1;
                             taken.newest = taken.newest.max(seen.at());
-                            each(seen)?;
+                        } else {
+                            taken.repeated += 1;
                         }
                     }
                     Item::Other => taken.others += 1,
@@ -82,15 +85,26 @@ impl Intake {
             lines_before += u64::from(work.parsed.lines());
             Ok(())
         })?;
-        if taken.lines() == 0 {
-            return Err(Failure::could_not_run("expected input on stdin, got none"));
-        }
-        if taken.rejected > 0 {
-            io.warn(&format!("{} of {} lines rejected", taken.rejected, taken.lines()));
-        }
-        io.log(|| format!("signals: {}, repeated: {}, other events: {}", taken.signals, taken.repeated, taken.others));
         Ok(taken)
     }
+}
+
+/// Ids that were there, where no state keeps them. Of each 24 bytes are kept: a
+/// million take 30 to 60 MB.
+#[derive(Default)]
+pub struct Names(HashSet<SignalKey>);
+
+impl Names {
+    /// Whether it is the first with its id, or has none.
+    pub fn first(&mut self, seen: &Seen<'_>) -> bool {
+        seen.name().is_none_or(|(id, author)| self.0.insert(SignalKey::new(id, author)))
+    }
+}
+
+/// No line at all: in a shell without `pipefail` that is the only sign that the
+/// stage before this one failed.
+pub fn none() -> Failure {
+    Failure::could_not_run("expected input on stdin, got none")
 }
 
 fn reject(fault: &LineError) -> Reject {

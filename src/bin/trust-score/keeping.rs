@@ -3,7 +3,7 @@
 
 use crate::desk::Desk;
 use crate::follow::{self, Say};
-use crate::intake::Intake;
+use crate::intake::{self, Intake, Names};
 use crate::keeper::Keeper;
 use crate::run::Run;
 use crate::state;
@@ -72,27 +72,35 @@ impl Keeping {
                 if plan.graph && !store.keeps_log() {
                     return Err(state::no_log(path).hint("--trust-graph needs a state that was made with --keep-log"));
                 }
-                state::take(io, Desk::new(plan.strict), store, config, clock)
+                state::take(io, &Intake { strict: plan.strict }, store, config, clock)
             }
             (None, at) => {
                 let mut run = Run { fleet, store: None, config, beyond: Beyond::default(), now: at.unwrap_or(clock) };
                 let input = io.stdin()?;
                 let progress = io.progress();
                 let (fleet, config, started) = (&mut run.fleet, &run.config, run.now);
+                let mut names = Names::default();
                 let taken = Intake { strict: plan.strict }.all(io, input, |seen| {
+                    if !names.first(&seen) {
+                        return Ok(false);
+                    }
                     // What came later is not known yet.
                     if at.is_none_or(|at| seen.at().is_none_or(|own| own <= at)) {
                         seen.count(fleet, started, config);
                     }
-                    Ok(())
+                    Ok(true)
                 })?;
                 drop(progress);
+                if taken.lines() == 0 {
+                    return Err(intake::none());
+                }
                 // Same input, same bytes: the newest signal says what time it is.
                 run.now = at.or(taken.newest).unwrap_or(run.now);
                 if plan.ticks {
                     run.fleet.tick(run.now, &run.config);
                 }
-                Ok((run, taken.exit()))
+                let exit = taken.end(io);
+                Ok((run, exit))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `--state`: scores over runs, and any time's again from the log.
 
-use crate::desk::{Desk, Verdict};
+use crate::intake::{Intake, Taken};
 use crate::keeper::Keeper;
 use crate::run::Run;
 use cooee::cli::{Exit, Failure, Io};
@@ -35,28 +35,25 @@ fn with_log(mut store: Trust, path: &Path, log: bool) -> Result<Trust, Failure> 
 /// Takes stdin to its end: all of it is kept, with one tick of the agents it
 /// touched, or nothing. A terminal or no line at all means no new signals.
 /// `clock` is the time of a signal that has none.
-pub fn take(io: &mut Io, mut desk: Desk, store: Trust, config: Config, clock: i64) -> Result<(Run, Exit), Failure> {
+pub fn take(io: &mut Io, intake: &Intake, store: Trust, config: Config, clock: i64) -> Result<(Run, Exit), Failure> {
     let mut keeper = Keeper::of(store);
+    let (mut began, mut taken) = (false, Taken::default());
     if let Some(input) = io.stdin_or_terminal() {
-        let mut lines = input.lines();
         let _progress = io.progress();
-        loop {
-            let line = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
-            let Some(line) = line.map(|line| line.map(<[u8]>::to_vec)) else { break };
-            if !desk.had_lines() {
+        taken = intake.all(io, input, |seen| {
+            if !began {
                 keeper.begin()?;
+                began = true;
             }
-            desk.line(io, lines.number(), line.as_deref(), |signal| {
-                Ok(keeper.take(signal, clock, &config)?.map_or(Verdict::Repeated, |_| Verdict::Counted))
-            })?;
-        }
+            Ok(seen.whole(|signal| keeper.take(signal, clock, &config))?.is_some())
+        })?;
     }
-    let now = desk.newest.unwrap_or(clock);
-    if desk.had_lines() {
+    let now = taken.newest.unwrap_or(clock);
+    if began {
         keeper.tick(now, &config, |_, _, _| ());
         keeper.commit()?;
     }
-    let exit = desk.end(io);
+    let exit = taken.end(io);
     let (fleet, store) = keeper.into_parts();
     Ok((Run { fleet, store, config, beyond: Beyond::default(), now }, exit))
 }
