@@ -4,8 +4,8 @@
 //! Must not know how a score comes about: `trust` makes the bytes kept here.
 
 use super::database::{Database, Error, Fault, Schema};
-use crate::trust::bytes::{BytesError, decode_agent, decode_recent, encode_agent, encode_recent};
-use crate::trust::{Agent, Recent, Revocation, Shown};
+use crate::trust::bytes::{BytesError, RecentBytes, decode_agent, encode_agent};
+use crate::trust::{Agent, Revocation};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::Path;
 
@@ -76,7 +76,6 @@ pub struct Trust {
     /// Others' commits seen so far, as SQLite counts them.
     version: i64,
     agent_bytes: Vec<u8>,
-    recent_bytes: Vec<u8>,
 }
 
 impl Trust {
@@ -95,7 +94,7 @@ impl Trust {
     fn new(database: Database) -> Result<Self, Error> {
         let keeps_log = database.ask(keeps_log)?;
         let version = database.ask(version)?;
-        Ok(Self { database, keeps_log, run: 0, version, agent_bytes: Vec::new(), recent_bytes: Vec::new() })
+        Ok(Self { database, keeps_log, run: 0, version, agent_bytes: Vec::new() })
     }
 
     /// Whether every signal and every tick is logged.
@@ -146,7 +145,7 @@ impl Trust {
     }
 
     /// The agent with that DID and its last ten signals, if it is known.
-    pub fn load(&self, did: &str) -> Result<Option<(Agent, Recent)>, Error> {
+    pub fn load(&self, did: &str) -> Result<Option<(Agent, RecentBytes)>, Error> {
         self.database.ask(|sql| {
             let mut query = sql.prepare_cached("SELECT agent, recent FROM agents WHERE did = ?1")?;
             let row = query.query_row([did], |row| Ok(decoded(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?)));
@@ -155,24 +154,22 @@ impl Trust {
     }
 
     /// Keeps an agent in place of what was kept of it. Sorted by DID is fastest.
-    pub fn save<'s>(&mut self, did: &str, agent: &Agent, recent: impl Iterator<Item = &'s Shown>) -> Result<(), Error> {
+    pub fn save(&mut self, did: &str, agent: &Agent, recent: &RecentBytes) -> Result<(), Error> {
         self.agent_bytes.clear();
-        self.recent_bytes.clear();
         encode_agent(agent, &mut self.agent_bytes);
-        encode_recent(recent, &mut self.recent_bytes);
         self.database.ask(|sql| {
             let mut upsert = sql.prepare_cached(
                 "INSERT INTO agents (did, agent, recent) VALUES (?1, ?2, ?3)
                 ON CONFLICT (did) DO UPDATE SET agent = ?2, recent = ?3",
             )?;
-            upsert.execute(params![did, self.agent_bytes, self.recent_bytes])?;
+            upsert.execute(params![did, self.agent_bytes, recent.as_bytes()])?;
             Ok(())
         })
     }
 
     /// Calls `each` with every agent, sorted by DID, until it says false. Only
     /// one is in memory at a time.
-    pub fn each(&self, mut each: impl FnMut(&str, Agent, Recent) -> bool) -> Result<(), Error> {
+    pub fn each(&self, mut each: impl FnMut(&str, Agent, RecentBytes) -> bool) -> Result<(), Error> {
         self.database.ask(|sql| {
             let mut query = sql.prepare_cached("SELECT did, agent, recent FROM agents ORDER BY did")?;
             let mut rows = query.query([])?;
@@ -261,8 +258,8 @@ impl From<BytesError> for Fault {
     }
 }
 
-fn decoded(agent: &[u8], recent: &[u8]) -> Result<(Agent, Recent), BytesError> {
-    Ok((decode_agent(agent)?, decode_recent(recent)?))
+fn decoded(agent: &[u8], recent: &[u8]) -> Result<(Agent, RecentBytes), BytesError> {
+    Ok((decode_agent(agent)?, RecentBytes::read(recent)?))
 }
 
 fn keeps_log(sql: &Connection) -> Result<bool, Fault> {

@@ -108,13 +108,6 @@ impl Fleet {
         }
     }
 
-    /// Keeps an agent's last signals known from elsewhere, if they are wanted.
-    pub fn put_recent(&mut self, handle: Handle, last: Recent) {
-        if let Some(recent) = &mut self.recent {
-            recent.insert(handle.0, last);
-        }
-    }
-
     /// The agent's last ten signals, oldest first; none if they are not kept.
     pub fn recent(&self, handle: Handle) -> impl DoubleEndedIterator<Item = &Shown> {
         self.recent.as_ref().and_then(|recent| recent.get(&handle.0)).into_iter().flat_map(Recent::iter)

@@ -1,6 +1,6 @@
 use super::*;
-use crate::trust::bytes::{Entries, Entry, encode_tick};
-use crate::trust::{Config, Dimension};
+use crate::trust::bytes::{Entries, Entry, Kept, encode_tick};
+use crate::trust::{Config, Dimension, Signal};
 
 fn scored(values: &[f64]) -> Agent {
     let (mut agent, mut at) = (Agent::default(), 0);
@@ -12,17 +12,22 @@ fn scored(values: &[f64]) -> Agent {
     agent
 }
 
-fn shown(source: &str) -> Shown {
-    Shown {
+fn recent(source: &str) -> RecentBytes {
+    let signal = Signal {
+        agent_did: "a".into(),
         dimension: Dimension::OutputQuality,
         value: 1.0,
-        at: 7,
+        at: None,
         source: source.into(),
         details: None,
         trace_id: None,
         weight: None,
         author: None,
-    }
+        id: None,
+    };
+    let mut recent = RecentBytes::default();
+    recent.push(&Kept::of(&signal, 7));
+    recent
 }
 
 fn names(state: &Trust) -> Vec<String> {
@@ -42,14 +47,14 @@ fn agents_are_kept_over_openings_and_come_sorted() {
     let mut state = Trust::open(&path).expect("made");
     state.begin().expect("its turn");
     for (did, values) in [("b", &[0.1, 0.9][..]), ("a#2", &[1.0]), ("a", &[0.5; 300])] {
-        state.save(did, &scored(values), [shown(did)].iter()).expect("saved");
+        state.save(did, &scored(values), &recent(did)).expect("saved");
     }
     state.commit().expect("on disk");
     drop(state);
     let state = Trust::read(&path).expect("opened");
-    let (agent, recent) = state.load("b").expect("read").expect("known");
+    let (agent, last) = state.load("b").expect("read").expect("known");
     assert_eq!(agent.parts(), scored(&[0.1, 0.9]).parts());
-    assert_eq!(recent.iter().collect::<Vec<_>>(), [&shown("b")]);
+    assert_eq!(last, recent("b"));
     assert!(state.load("c").expect("read").is_none());
     assert_eq!(names(&state), ["a", "a#2", "b"]);
     let mut first = None;
@@ -69,7 +74,7 @@ fn nothing_of_what_is_not_committed_stays() {
     let key = SignalKey::new("one", None);
     for undone in [true, false] {
         state.begin().expect("its turn");
-        state.save("a", &scored(&[1.0]), [].iter()).expect("saved");
+        state.save("a", &scored(&[1.0]), &RecentBytes::default()).expect("saved");
         assert!(state.count(&key).expect("written"), "the first time");
         assert!(!state.count(&key).expect("written"), "the second time");
         if undone {
@@ -115,7 +120,7 @@ fn another_writer_is_noticed_and_waited_for() {
     let mut two = Trust::open(&path).expect("opened");
     let turn = |state: &mut Trust, did: &str| {
         let changed = state.begin().expect("its turn");
-        state.save(did, &scored(&[1.0]), [].iter()).expect("saved");
+        state.save(did, &scored(&[1.0]), &RecentBytes::default()).expect("saved");
         state.commit().expect("on disk");
         changed
     };
@@ -143,7 +148,7 @@ fn a_log_is_kept_from_the_beginning_or_not_at_all() {
     for at in [1, 2] {
         state.begin().expect("its turn");
         state.log(&entries(at)).expect("written");
-        state.save("a", &scored(&[1.0]), [].iter()).expect("saved");
+        state.save("a", &scored(&[1.0]), &RecentBytes::default()).expect("saved");
         state.commit().expect("on disk");
     }
     let mut other = Trust::open(&path).expect("opened");
@@ -165,7 +170,7 @@ fn a_log_is_kept_from_the_beginning_or_not_at_all() {
 
     let mut late = Trust::open(&folder.path().join("late.db")).expect("made");
     late.begin().expect("its turn");
-    late.save("a", &scored(&[1.0]), [].iter()).expect("saved");
+    late.save("a", &scored(&[1.0]), &RecentBytes::default()).expect("saved");
     late.commit().expect("on disk");
     assert!(!late.keep_log().expect("asked"));
 }
@@ -176,7 +181,7 @@ fn a_damaged_row_is_named() {
     let path = folder.path().join("trust.db");
     let mut state = Trust::open(&path).expect("made");
     state.begin().expect("its turn");
-    state.save("a", &scored(&[1.0]), [].iter()).expect("saved");
+    state.save("a", &scored(&[1.0]), &RecentBytes::default()).expect("saved");
     state.commit().expect("on disk");
     state.database.ask(|sql| Ok(sql.execute("UPDATE agents SET agent = x'01'", [])?)).expect("written");
     for error in [state.load("a").err(), state.each(|_, _, _| true).err()] {

@@ -1,8 +1,8 @@
 //! The log of a run: every signal, every tick, every change of the
 //! configuration, in their order, so that all of it can be replayed.
 
+use super::Kept;
 use super::read::Reader;
-use super::shown::{decode_shown, encode_shown};
 use super::{BytesError, put, put_signed, put_text, put_value};
 use crate::trust::{Config, Dimension, Shown};
 
@@ -23,10 +23,10 @@ pub enum Entry<'b> {
 }
 
 /// Appends a signal.
-pub fn encode_signal(did: &str, shown: &Shown, out: &mut Vec<u8>) {
+pub fn encode_signal(did: &str, kept: &Kept<'_>, out: &mut Vec<u8>) {
     out.push(SIGNAL);
     put_text(out, did);
-    encode_shown(shown, out);
+    kept.encode(out);
 }
 
 /// Appends a tick at that time.
@@ -58,7 +58,7 @@ impl<'b> Entries<'b> {
         match read.byte()? {
             SIGNAL => {
                 let did = read.text()?;
-                Ok(Entry::Signal(did, decode_shown(read)?))
+                Ok(Entry::Signal(did, Kept::decode(read)?.into()))
             }
             TICK => read.time(0).map(Entry::Tick),
             CONFIG => {

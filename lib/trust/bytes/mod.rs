@@ -12,7 +12,7 @@ mod shown;
 
 pub use agent::{decode_agent, encode_agent};
 pub use entry::{Entries, Entry, encode_config, encode_signal, encode_tick};
-pub use shown::{decode_recent, encode_recent};
+pub use shown::{Kept, RecentBytes};
 
 /// The version of all three forms, their first byte.
 const VERSION: u8 = 1;

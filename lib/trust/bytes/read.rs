@@ -19,6 +19,10 @@ impl<'b> Reader<'b> {
         self.0.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn end(&self) -> Result<(), BytesError> {
         if self.0.is_empty() { Ok(()) } else { Err(BytesError) }
     }

@@ -84,22 +84,23 @@ proptest! {
         versioned.splice(0..0, [VERSION, 0]);
         for bytes in [&bytes, &versioned] {
             let _ = decode_agent(bytes);
-            let _ = decode_recent(bytes);
+            let _ = RecentBytes::read(bytes);
             prop_assert!(Entries::new(bytes).count() <= bytes.len());
         }
     }
 
     #[test]
-    fn recent_signals_come_back(signals in prop::collection::vec(shown(), 0..12), cut in any::<prop::sample::Index>()) {
-        let mut recent = Recent::default();
+    fn recent_signals_come_back(signals in prop::collection::vec(shown(), 0..14), cut in any::<prop::sample::Index>()) {
+        let (mut recent, mut bytes) = (Recent::default(), RecentBytes::default());
         for shown in signals {
+            bytes.push(&Kept::from(&shown));
             recent.push(shown);
         }
-        let mut bytes = Vec::new();
-        encode_recent(recent.iter(), &mut bytes);
-        let read = decode_recent(&bytes).expect("its own bytes");
-        prop_assert_eq!(read.iter().collect::<Vec<_>>(), recent.iter().collect::<Vec<_>>());
-        prop_assert!(decode_recent(&bytes[..cut.index(bytes.len())]).is_err());
+        let read = RecentBytes::read(bytes.as_bytes()).expect("its own bytes");
+        prop_assert_eq!(read.recent().iter().collect::<Vec<_>>(), recent.iter().collect::<Vec<_>>());
+        let bytes = bytes.as_bytes();
+        prop_assert!(RecentBytes::read(&bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert!(RecentBytes::read(&[bytes, b"\0"].concat()).is_err());
     }
 
     #[test]
@@ -112,7 +113,7 @@ proptest! {
         let mut bytes = Vec::new();
         encode_config(&config, &mut bytes);
         for (did, shown) in &signals {
-            encode_signal(did, shown, &mut bytes);
+            encode_signal(did, &shown.into(), &mut bytes);
         }
         encode_tick(tick, &mut bytes);
         let read: Result<Vec<_>, _> = Entries::new(&bytes).collect();

@@ -2,7 +2,7 @@
 //! signal touches them and kept there again.
 
 use cooee::store::{Error, SignalKey, Trust};
-use cooee::trust::bytes::{encode_config, encode_signal, encode_tick};
+use cooee::trust::bytes::{Kept, RecentBytes, encode_config, encode_signal, encode_tick};
 use cooee::trust::{Agent, Config, Fleet, Handle, Revocation, Signal};
 use std::collections::{HashSet, VecDeque};
 use std::mem::take;
@@ -72,6 +72,8 @@ struct Memory {
 
 struct State {
     store: Trust,
+    /// Each agent's last signals.
+    recent: Vec<RecentBytes>,
     /// Agents to be kept again.
     changed: Vec<Handle>,
     /// Agents that have been revoked, which is still to be said.
@@ -92,17 +94,24 @@ struct Mark {
 impl Keeper {
     /// Agents that end with this process.
     pub fn in_memory() -> Self {
-        Self::new(Place::Memory(Memory::default()), Fleet::default())
+        Self::new(Place::Memory(Memory::default()))
     }
 
     /// Agents of that state.
     pub fn of(store: Trust) -> Self {
-        let state = State { store, changed: Vec::new(), revoked: Vec::new(), entries: Vec::new(), logged: None };
-        Self::new(Place::State(state), Fleet::default().with_recent())
+        let state = State {
+            store,
+            recent: Vec::new(),
+            changed: Vec::new(),
+            revoked: Vec::new(),
+            entries: Vec::new(),
+            logged: None,
+        };
+        Self::new(Place::State(state))
     }
 
-    fn new(place: Place, fleet: Fleet) -> Self {
-        Self { fleet, place, marks: Vec::new(), pending: Vec::new() }
+    fn new(place: Place) -> Self {
+        Self { fleet: Fleet::default(), place, marks: Vec::new(), pending: Vec::new() }
     }
 
     /// Waits for its turn at the state, if there is one. What is done up to
@@ -111,7 +120,8 @@ impl Keeper {
         let Place::State(state) = &mut self.place else { return Ok(()) };
         if state.store.begin()? || self.fleet.len() > CACHED_AGENTS {
             // Another has written: what was loaded may not hold any more.
-            let fleet = std::mem::replace(&mut self.fleet, Fleet::default().with_recent());
+            let fleet = take(&mut self.fleet);
+            state.recent.clear();
             self.marks.clear();
             for handle in take(&mut self.pending) {
                 let handle = self.handle(fleet.name(handle))?;
@@ -130,7 +140,7 @@ impl Keeper {
         state.changed.sort_unstable_by(|a, b| fleet.name(*a).cmp(fleet.name(*b)));
         for handle in state.changed.drain(..) {
             self.marks[handle.place()].changed = false;
-            state.store.save(fleet.name(handle), fleet.agent(handle), fleet.recent(handle))?;
+            state.store.save(fleet.name(handle), fleet.agent(handle), &state.recent[handle.place()])?;
         }
         for handle in state.revoked.drain(..) {
             state.store.owe(fleet.name(handle))?;
@@ -150,15 +160,15 @@ impl Keeper {
         let handle = self.handle(&signal.agent_did)?;
         self.catch_up(handle, config);
         if let Place::State(state) = &mut self.place {
-            let shown = signal.shown(at);
+            let kept = Kept::of(signal, at);
             if state.store.keeps_log() {
                 state.log_config(config);
-                encode_signal(&signal.agent_did, &shown, &mut state.entries);
+                encode_signal(&signal.agent_did, &kept, &mut state.entries);
                 if state.entries.len() >= LOG_PIECE_BYTES {
                     state.write_log()?;
                 }
             }
-            self.fleet.remember(handle, shown);
+            state.recent[handle.place()].push(&kept);
         }
         self.touch(handle);
         let agent = self.fleet.agent_mut(handle);
@@ -242,16 +252,13 @@ impl Keeper {
         if let Some(handle) = self.fleet.find(did) {
             return Ok(handle);
         }
-        let known = match &self.place {
-            Place::Memory(_) => None,
-            Place::State(state) => state.store.load(did)?,
-        };
-        let handle = match known {
-            None => self.fleet.handle(did),
-            Some((agent, recent)) => {
-                let handle = self.fleet.put(did, agent);
-                self.fleet.put_recent(handle, recent);
-                handle
+        let handle = match &mut self.place {
+            Place::Memory(_) => self.fleet.handle(did),
+            Place::State(state) => {
+                let (agent, recent) = state.store.load(did)?.unwrap_or_default();
+                // Places of the fleet rise one by one.
+                state.recent.push(recent);
+                self.fleet.put(did, agent)
             }
         };
         if let Place::Memory(memory) = &self.place {

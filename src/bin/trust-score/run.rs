@@ -3,7 +3,7 @@
 
 use cooee::cli::Failure;
 use cooee::store::Trust;
-use cooee::trust::{Agent, Beyond, Config, Fleet, Recent, Shown, Subject};
+use cooee::trust::{Agent, Beyond, Config, Fleet, Shown, Subject};
 
 /// Agents, their configuration, the time.
 pub struct Run {
@@ -36,8 +36,8 @@ impl Run {
             });
         };
         let mut outcome = Ok(());
-        store.each(|did, agent, recent: Recent| {
-            outcome = each(did, &agent, &mut recent.iter());
+        store.each(|did, agent, recent| {
+            outcome = each(did, &agent, &mut recent.recent().iter());
             outcome.is_ok()
         })?;
         outcome
@@ -53,11 +53,12 @@ impl Run {
     /// The agent with that DID and its last ten signals, oldest first, if it is
     /// known.
     pub fn find(&self, did: &str) -> Result<Option<(Agent, Vec<Shown>)>, Failure> {
-        if let Some(handle) = self.fleet.find(did) {
-            return Ok(Some((self.fleet.agent(handle).clone(), self.fleet.recent(handle).cloned().collect())));
-        }
-        let Some(store) = &self.store else { return Ok(None) };
+        let Some(store) = &self.store else {
+            let known = self.fleet.find(did);
+            let of = |handle| (self.fleet.agent(handle).clone(), self.fleet.recent(handle).cloned().collect());
+            return Ok(known.map(of));
+        };
         let known = store.load(did)?;
-        Ok(known.map(|(agent, recent)| (agent, recent.iter().cloned().collect())))
+        Ok(known.map(|(agent, recent)| (agent, recent.recent().iter().cloned().collect())))
     }
 }
