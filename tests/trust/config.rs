@@ -1,8 +1,15 @@
 //! `--config`: what an operator may tune, and what is refused.
 
 use super::{records, signal, trust_score};
+use crate::shell::until;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn folder() -> TempDir {
     TempDir::new().expect("a folder")
@@ -102,4 +109,51 @@ fn a_file_that_cannot_be_read_is_named() {
     let path = written(folder.path(), most + "#");
     let message = format!("trust-score: {path}: larger than 65536 bytes\n");
     trust_score(&["--config", &path]).write_stdin(input()).assert().code(2).stdout("").stderr(message);
+}
+
+/// While it stays: a file that is good is taken up, one that is not is said once
+/// and changes nothing.
+#[test]
+fn a_file_that_changes_is_taken_up() {
+    let folder = folder();
+    let path = written(folder.path(), "# the defaults\n");
+    let stderr = folder.path().join("stderr");
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("trust-score"))
+        .args(["--follow", "--interval", "1", "--config", &path])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&stderr).expect("a file"))
+        .spawn()
+        .expect("it runs");
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut said = || {
+        let line = output.next().expect("a line").expect("UTF-8");
+        let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        (record["agent_did"].as_str().expect("a did").to_owned(), record["total_score"].as_u64().expect("a total"))
+    };
+    let mut tell = |agent: &str, second| {
+        let line = signal(agent, "output_quality", 1, second).replace("2026-", "2020-");
+        input.write_all(line.as_bytes()).expect("it reads");
+    };
+    tell("a", 1);
+    assert_eq!(said(), ("a".to_owned(), 600));
+    written(folder.path(), "\n[weights]\noutput_quality = 9\n");
+    let complaint = || std::fs::read_to_string(&stderr).expect("there");
+    until(LIMIT, || complaint().contains("hint").then_some(())).expect("it is said");
+    // The old weights hold, over some looks at the bad file.
+    for (second, agent) in ["b", "c", "d"].into_iter().enumerate() {
+        tell(agent, 10 + 10 * second);
+        assert_eq!(said(), (agent.to_owned(), 600));
+    }
+    written(folder.path(), "weights = { policy_compliance = 0.1, security_posture = 0.1, output_quality = 0.5 }\n");
+    for agent in ["a", "b", "c", "d"] {
+        assert_eq!(said(), (agent.to_owned(), 750));
+    }
+    drop(input);
+    assert_eq!(child.wait().expect("our own child").code(), Some(0));
+    let weight = "the weight of output_quality is 9, which is not between 0 and 1";
+    let expected =
+        format!("trust-score: {path}: line 3: {weight}\ntrust-score: hint: the configuration from before holds on\n");
+    assert_eq!(complaint(), expected);
 }

@@ -5,6 +5,7 @@ use crate::desk::{Desk, Verdict};
 use crate::intake;
 use crate::keeper::{Keeper, Standing};
 use crate::revoked;
+use crate::settings::Tuning;
 use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
 use cooee::trust::{Beyond, Config, Fleet, Handle, Signal, record};
 use jiff::Timestamp;
@@ -59,13 +60,14 @@ impl Say {
 
 /// Takes stdin until it ends or a signal says so. Without a state, no line at
 /// all is exit 2: the stage before this one has failed.
-pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) -> Result<Exit, Failure> {
+pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, tuning: Tuning, say: Say) -> Result<Exit, Failure> {
     let mut arrivals = io.arrivals()?;
     let kept = keeper.is_kept();
     let mut follow = Follow {
         keeper,
-        interval_ms: i64::from(config.update_interval_seconds) * 1000,
-        config,
+        interval_ms: tuning.interval_ms(),
+        config: tuning.config.clone(),
+        tuning,
         time: None,
         next_tick: i64::MAX,
         due: None,
@@ -75,8 +77,11 @@ pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) ->
     let mut desk = desk;
     follow.say_owed(io)?;
     loop {
-        let most = follow.due.map(|due| due.saturating_duration_since(Instant::now()));
+        follow.retune(io, &arrivals)?;
+        let wake = follow.due.into_iter().chain(follow.tuning.due()).min();
+        let most = wake.map(|wake| wake.saturating_duration_since(Instant::now()));
         match arrivals.next(most)? {
+            Arrival::Quiet if follow.due.is_none_or(|due| due > Instant::now()) => {}
             Arrival::Lines(lines) => follow.lines(io, &arrivals, &mut desk, &lines)?,
             Arrival::Quiet => {
                 // As far as the signals say it is not that late yet; but a
@@ -100,6 +105,8 @@ pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, config: Config, say: Say) ->
 struct Follow {
     keeper: Keeper,
     config: Config,
+    /// Where the configuration comes from.
+    tuning: Tuning,
     interval_ms: i64,
     /// The newest of the signals' times and the ticks', in milliseconds since 1970.
     time: Option<i64>,
@@ -180,6 +187,22 @@ impl Follow {
         self.next_tick = self.next_tick.max(at + 1).max(self.behind(at));
         self.time = self.time.max(Some(at));
         self.due = None;
+    }
+
+    /// Takes up a configuration that has changed: every agent may have another
+    /// total then, at the next tick.
+    fn retune(&mut self, io: &mut Io, arrivals: &Arrivals) -> Result<(), Failure> {
+        if !self.tuning.reload(io) {
+            return Ok(());
+        }
+        self.begin(io, arrivals)?;
+        self.keeper.reconfigure(&self.config);
+        self.config = self.tuning.config.clone();
+        self.interval_ms = self.tuning.interval_ms();
+        if let Some(time) = self.time {
+            self.next_tick = self.behind(time);
+        }
+        self.end(io, Timestamp::now().as_millisecond())
     }
 
     /// A tick without a signal, where something waits for it.

@@ -2,7 +2,8 @@
 //! own numbers. Each is off unless asked for.
 
 use crate::run::Run;
-use crate::{settings, state};
+use crate::settings::ConfigFile;
+use crate::state;
 use cooee::cli::{Failure, Io, duration, read_bounded};
 use cooee::trust::read::NAME_LIMIT_BYTES;
 use cooee::trust::{Beyond, Config, Fleet, Graph, HalfLife};
@@ -36,12 +37,11 @@ pub struct Judge {
 }
 
 impl Judging {
-    /// The configuration: the file's, or the default.
-    pub fn config(&self) -> Result<Config, Failure> {
-        match &self.config {
-            Some(path) => settings::read(path).map(|(_, config)| config),
-            None => Ok(Config::default()),
-        }
+    /// The configuration: the default, or that of a file, which may change.
+    pub fn config(&self) -> Result<(Config, Option<ConfigFile>), Failure> {
+        let Some(path) = &self.config else { return Ok((Config::default(), None)) };
+        let (file, config) = ConfigFile::open(path.clone())?;
+        Ok((config, Some(file)))
     }
 
     /// What is asked for, before anything is read.

@@ -6,6 +6,7 @@ use crate::follow::{self, Say};
 use crate::intake::{self, Intake, Names};
 use crate::keeper::Keeper;
 use crate::run::Run;
+use crate::settings::{ConfigFile, Tuning};
 use crate::state;
 use cooee::cli::{Exit, Failure, Io};
 use cooee::trust::{Beyond, Config, Fleet};
@@ -48,14 +49,20 @@ pub struct Plan {
 
 impl Keeping {
     /// Stays in the pipe.
-    pub fn follow(&self, io: &mut Io, mut config: Config, strict: bool, say: Say) -> Result<Exit, Failure> {
-        config.update_interval_seconds = self.interval.unwrap_or(config.update_interval_seconds);
+    pub fn follow(
+        &self,
+        io: &mut Io,
+        (config, file): (Config, Option<ConfigFile>),
+        strict: bool,
+        say: Say,
+    ) -> Result<Exit, Failure> {
+        let tuning = Tuning::new(config, file, self.interval);
         let keeper = match &self.state {
             Some(path) => Keeper::of(state::open(path, self.keep_log)?),
             None => Keeper::in_memory(),
         };
         let say = Say { kept: self.state.is_some(), ..say };
-        follow::run(io, Desk::new(strict), keeper, config, say)
+        follow::run(io, Desk::new(strict), keeper, tuning, say)
     }
 
     /// Takes stdin to its end, or looks back.

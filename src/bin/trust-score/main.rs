@@ -54,10 +54,10 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 375"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
-        let (config, judge) = (self.judging.config()?, self.judging.load()?);
+        let ((config, file), judge) = (self.judging.config()?, self.judging.load()?);
         if self.keeping.follow {
             let say = Say { beyond: judge.alone(), revocations: self.machine.revocations, kept: false };
-            return self.keeping.follow(io, config, self.strict, say);
+            return self.keeping.follow(io, (config, file), self.strict, say);
         }
         let recent = self.view.shows_signals() || self.machine.partial;
         let fleet = judge.fleet(recent, self.machine.partial);
