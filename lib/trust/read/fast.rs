@@ -25,6 +25,7 @@ enum Key {
     Author,
     Id,
     Type,
+    Version,
 }
 
 /// A member's name as it stands in a line, in a word of 16 bytes.
@@ -45,7 +46,7 @@ const fn spelling(key: Key, text: &[u8]) -> Spelling {
     Spelling { key, word, mask, len: text.len() }
 }
 
-static KEYS: [Spelling; 11] = [
+static KEYS: [Spelling; 12] = [
     spelling(Key::AgentDid, b"\"agent_did\":"),
     spelling(Key::Dimension, b"\"dimension\":"),
     spelling(Key::Value, b"\"value\":"),
@@ -57,6 +58,7 @@ static KEYS: [Spelling; 11] = [
     spelling(Key::Author, b"\"author\":"),
     spelling(Key::Id, b"\"id\":"),
     spelling(Key::Type, b"\"type\":"),
+    spelling(Key::Version, b"\"v\":"),
 ];
 
 /// Dimensions by five bits of their first letter, with their closing quote in
@@ -114,7 +116,9 @@ pub fn quick(block: &[u8], at: usize) -> Option<(Quick, usize)> {
             Key::TraceId => trace_id = scan.string(NAME_LIMIT_BYTES)?,
             Key::Author => author = scan.string(NAME_LIMIT_BYTES)?,
             Key::Id => id = scan.string(NAME_LIMIT_BYTES)?,
-            Key::Weight => weight = scan.weight()?,
+            Key::Weight => weight = scan.number()?,
+            // Records have it; it says nothing of a signal.
+            Key::Version => _ = scan.number()?,
             Key::Type => {
                 let text = scan.string(6)?;
                 if scan.bytes(text) != b"signal" {
@@ -295,7 +299,7 @@ impl<'a> Scan<'a> {
 
     /// A number that any double carries, not negative: it is only checked.
     #[inline]
-    fn weight(&mut self) -> Option<Span> {
+    fn number(&mut self) -> Option<Span> {
         let from = self.at;
         let digits = |scan: &mut Self| {
             let from = scan.at;

@@ -10,7 +10,7 @@ const SEEDS: [&str; 14] = [
     r#"{"agent_did":"did:key:z6Mk#BPNTVYSZ5Y","dimension":"policy_compliance","value":0.25,"source":"s","timestamp":"2026-11-21T12:00:00Z"}"#,
     r#"{"agent_did": "did:key:z6Mk#BPNTVYSZ5Y", "dimension": "output_quality", "value": 1, "source": "consumer:x", "details": null}"#,
     r#"{"value":0.13436424411240122,"source":"","agent_did":"a","dimension":"resource_efficiency","weight":1.0,"trace_id":"0f"}"#,
-    r#"{"type":"signal","id":"i","author":"b","agent_did":"a","dimension":"security_posture","value":0,"source":"s","details":"Policy: \"x\""}"#,
+    r#"{"type":"signal","v":1,"id":"i","author":"b","agent_did":"a","dimension":"security_posture","value":0,"source":"s","details":"Policy: \"x\""}"#,
     r#"{"agent_did":"a","dimension":"collaboration_health","value":1.0,"source":"collaboration:é","timestamp":"2026-11-21t12:00:00.123456+01:30"}"#,
     r#"{"agent_did":"é","dimension":"collaboration_health","value":1.0,"source":"s"}"#,
     r#"{"agent_did":"a","dimension":"policy_compliance","value":0.000000000000000001,"source":"s","weight":0.5}"#,
@@ -138,7 +138,8 @@ fn values_of_all_lengths_round_alike() {
 
 #[test]
 fn common_lines_are_taken() {
-    for line in [0, 2, 4].map(|at| SEEDS[at]) {
+    let typed = SEEDS[0].replace('{', "{\"type\":\"signal\",\"v\":1,\"id\":\"i\",\"author\":\"b\",");
+    for line in [SEEDS[0], SEEDS[2], SEEDS[4], &typed] {
         assert!(agree(line.as_bytes()), "{line}");
         assert!(agree(line.replace(",\"", ", \"").replace("\":", "\": ").as_bytes()), "{line}");
         assert!(agree(format!("{line}\r").as_bytes()), "{line}");
