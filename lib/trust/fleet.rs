@@ -6,7 +6,7 @@ use super::voices::{Said, Voices, speaker};
 use super::{Agent, Config, Dimension, Heard};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 /// Agents and names are kept in blocks, so that growing copies nothing and
@@ -47,6 +47,8 @@ pub struct Fleet {
     len: u32,
     /// The last signals of each agent, where somebody wants to see them.
     recent: Option<HashMap<u32, Recent>>,
+    /// Whose last signals those are; `None` for everyone's.
+    recent_of: Option<HashSet<Box<str>, RandomState>>,
     /// Who said what of whose collaboration, where somebody wants to rank them.
     voices: Option<Voices>,
 }
@@ -55,7 +57,15 @@ impl Fleet {
     /// With each agent's last ten signals kept for explanations.
     #[must_use]
     pub fn with_recent(mut self) -> Self {
+        (self.recent, self.recent_of) = (Some(HashMap::new()), None);
+        self
+    }
+
+    /// With the last ten signals of those agents kept for explanations.
+    #[must_use]
+    pub fn with_recent_of(mut self, dids: &[String]) -> Self {
         self.recent = Some(HashMap::new());
+        self.recent_of = Some(dids.iter().map(|did| did.as_str().into()).collect());
         self
     }
 
@@ -71,7 +81,7 @@ impl Fleet {
     /// agent was recalculated at once.
     pub fn take(&mut self, signal: &Signal<'_>, at: i64, config: &Config) -> (Handle, bool) {
         let handle = self.handle(&signal.agent_did);
-        if self.recent.is_some() {
+        if self.keeps_recent_of(&signal.agent_did) {
             self.remember(handle, signal.shown(at));
         }
         if let Some(voices) = &mut self.voices
@@ -96,9 +106,15 @@ impl Fleet {
         (handle, self.agent_mut(handle).signal(dimension, value, at, config))
     }
 
-    /// Whether more of a signal than its value is kept.
-    pub fn keeps_signals(&self) -> bool {
-        self.recent.is_some() || self.voices.is_some()
+    /// Whether more of that agent's signals than their values is kept.
+    #[inline]
+    pub fn keeps_signals_of(&self, did: &str) -> bool {
+        self.voices.is_some() || self.keeps_recent_of(did)
+    }
+
+    #[inline]
+    fn keeps_recent_of(&self, did: &str) -> bool {
+        self.recent.is_some() && self.recent_of.as_ref().is_none_or(|dids| dids.contains(did))
     }
 
     /// Keeps a signal for explanations, if they are wanted.

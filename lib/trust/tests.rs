@@ -200,6 +200,13 @@ fn the_last_ten_signals_are_kept_only_when_wanted() {
     let seen: Vec<(i64, &str)> = with.recent(handle).map(|shown| (shown.at, shown.source.as_ref())).collect();
     assert_eq!((seen.len(), seen[0], seen[9]), (10, (99, "s15"), (24, "s24")));
     assert_eq!(without.recent(handle).count(), 0);
+    for (of, kept) in [("did:key:a", 10), ("did:key:b", 0)] {
+        let mut some = Fleet::default().with_recent_of(&[of.to_owned()]);
+        for n in 0..25 {
+            some.take(&signal(n), 99, &config);
+        }
+        assert_eq!((some.recent(handle).count(), some.keeps_signals_of("did:key:a")), (kept, kept > 0));
+    }
 }
 
 #[test]

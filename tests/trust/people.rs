@@ -260,3 +260,26 @@ fn views_of_a_state_know_everyone() {
     let again = signal("did:web:new", "output_quality", 1, 4001);
     trust_score(&with(&["--min", "1"])).write_stdin(again).assert().code(0).stderr("");
 }
+
+/// Asked to judge beyond the engine's numbers, people see by what is judged.
+#[test]
+fn views_judge_by_the_effective_score() {
+    let scores = records(&["--confidence"], &fleet());
+    let judged = scores.iter().find(|score| score["agent_did"] == "did:web:quiet").expect("scored");
+    let effective = judged["effective_score"].as_u64().expect("a score");
+    assert!(effective < 500, "{judged}");
+    let stdout = |arguments: &[&str]| {
+        let output = trust_score(arguments).write_stdin(fleet()).assert().code(0).get_output().stdout.clone();
+        String::from_utf8(output).expect("UTF-8")
+    };
+    let table = stdout(&["--confidence", "--table"]);
+    let quiet = table.lines().find(|line| line.starts_with("did:web:quiet")).expect("its line");
+    let cells: Vec<&str> = quiet.split_whitespace().collect();
+    assert!(table.lines().next().expect("titles").contains("  EFFECTIVE  "));
+    assert_eq!(cells[1..6], ["500", &effective.to_string(), "standard", "stable", "at"], "{quiet}");
+    let line = format!("cooee_trust_effective_score{{agent_did=\"did:web:quiet\"}} {effective}\n");
+    assert!(stdout(&["--confidence", "--prometheus"]).contains(&line));
+    assert!(stdout(&["--confidence", "--html", "-"]).contains(&format!("effective score {effective}<")));
+    let names: Vec<Value> = records(&["--confidence", "--at-risk"], &fleet());
+    assert!(names.iter().any(|record| record["agent_did"] == "did:web:quiet"));
+}

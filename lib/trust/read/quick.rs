@@ -57,10 +57,10 @@ impl Quick {
     /// Lets it count: whole where the fleet keeps more than its value.
     #[inline]
     pub fn count(&self, block: &[u8], fleet: &mut Fleet, at: i64, config: &Config) -> (Handle, bool) {
-        if fleet.keeps_signals() {
+        let did = self.agent_did.text(block);
+        if fleet.keeps_signals_of(did) {
             return fleet.take(&self.signal(block), at, config);
         }
-        let did = self.agent_did.text(block);
         fleet.take_value(did, self.dimension, self.value, self.at.unwrap_or(at), config)
     }
 }

@@ -64,10 +64,9 @@ impl Judging {
 }
 
 impl Judge {
-    /// A fleet that keeps what judging it will need, and agents' last signals and
-    /// what was said of them if they are to be printed.
-    pub fn fleet(&self, recent: bool, voices: bool) -> Fleet {
-        let fleet = if recent { Fleet::default().with_recent() } else { Fleet::default() };
+    /// The fleet, which is to keep what judging it will need, and what was said of
+    /// agents if that is to be printed.
+    pub fn fleet(&self, fleet: Fleet, voices: bool) -> Fleet {
         if voices || self.pretrusted.is_some() { fleet.with_voices() } else { fleet }
     }
 

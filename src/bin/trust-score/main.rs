@@ -18,6 +18,7 @@ mod view;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
+use cooee::trust::Fleet;
 use follow::Say;
 use judging::Judging;
 use keeping::{Keeping, Plan};
@@ -59,8 +60,8 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
             let say = Say { beyond: judge.alone(), revocations: self.machine.revocations, kept: false };
             return self.keeping.follow(io, (config, file), self.strict, say);
         }
-        let recent = self.view.shows_signals() || self.machine.partial;
-        let fleet = judge.fleet(recent, self.machine.partial);
+        let fleet = if self.machine.partial { Fleet::default().with_recent() } else { self.view.fleet() };
+        let fleet = judge.fleet(fleet, self.machine.partial);
         let plan = Plan { strict: self.strict, ticks: !self.machine.partial, graph: judge.wants_graph() };
         let (mut run, exit) = if self.machine.merge {
             shards::merge(io, fleet, config, &plan)?

@@ -4,7 +4,7 @@ use crate::people;
 use crate::run::Run;
 use clap::{ArgGroup, Args};
 use cooee::cli::{Exit, Failure, Io};
-use cooee::trust::{Agent, Census, Config, Period, Standing, Subject, explanation, record};
+use cooee::trust::{Agent, Census, Config, Fleet, Period, Standing, Subject, explanation, record};
 use std::path::PathBuf;
 
 /// One of these, or the scores.
@@ -42,9 +42,13 @@ pub struct View {
 }
 
 impl View {
-    /// Whether agents' last signals are shown.
-    pub fn shows_signals(&self) -> bool {
-        !self.explain.is_empty() || self.html.is_some()
+    /// A fleet that keeps the last signals of those agents of which they are shown.
+    pub fn fleet(&self) -> Fleet {
+        match (self.explain.as_slice(), &self.html) {
+            ([], None) => Fleet::default(),
+            ([], Some(_)) => Fleet::default().with_recent(),
+            (dids, _) => Fleet::default().with_recent_of(dids),
+        }
     }
 
     /// Prints it.
