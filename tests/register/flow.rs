@@ -4,7 +4,10 @@ use super::fixture::{Ask, Book, agent, run, token};
 use cooee::enrol::Policy;
 use cooee::store::JoinToken;
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
 
 #[test]
 fn an_agent_gets_its_number_and_keeps_it() {
@@ -76,6 +79,30 @@ fn a_batch_is_answered_in_order_with_the_rest_passed_over() {
 }
 
 /// Eight processes at once, ten requests each.
+#[test]
+fn a_signal_to_end_is_the_end_of_the_input() {
+    let book = Book::new();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("agentid-register"))
+        .arg("--dir")
+        .arg(book.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    writeln!(stdin, "{}", Ask::new(&book, 1, "llama").token('a').line()).expect("it reads");
+    let mut answers = BufReader::new(child.stdout.take().expect("piped"));
+    let mut answer = String::new();
+    answers.read_line(&mut answer).expect("an answer");
+    assert!(answer.contains("cooee.enrolled.v1"), "{answer}");
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    let output = child.wait_with_output().expect("it ends, with stdin still open");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+    assert_eq!(book.list().len(), 1);
+    drop(stdin);
+}
+
 #[test]
 fn many_processes_at_once_lose_nothing_and_number_nothing_twice() {
     let book = Book::new();

@@ -3,36 +3,24 @@
 
 use crate::batch::{self, Leader};
 use crate::intake::{self, Item};
-use cooee::cli::{Exit, Failure, Io, Reject, Tally};
+use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject, Tally};
 use cooee::enrol::SHORT_NUMBERS;
-use cooee::jsonl::{LineFault, Scanner};
+use cooee::jsonl::Scanner;
 use cooee::store::Registry;
-use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
-/// What one message from the reader holds at most.
-const CHUNK_LINES: usize = 256;
-const CHUNK_BYTES: usize = 1 << 20;
-/// Messages that may wait: the bound on memory.
-const CHUNKS_WAITING: usize = 16;
 /// Lines in one transaction at most.
 const BATCH_LINES: usize = 4096;
 /// Below this a second thread costs more than it saves.
 const PARALLEL_LINES: usize = 16;
 
-type Line = (u64, Result<Vec<u8>, LineFault>);
-type Chunk = io::Result<Vec<Line>>;
-
 /// Judges stdin to its end.
 pub fn requests(io: &mut Io, registry: &mut Registry, leader: &Leader, strict: bool) -> Result<Exit, Failure> {
-    let (sender, receiver) = sync_channel(CHUNKS_WAITING);
-    let lines = io.stdin()?.lines();
-    // Not joined: at an early end it may still wait for stdin.
-    thread::spawn(move || reader(lines, &sender));
+    let mut arrivals = io.arrivals()?;
     let mut tally = Tally::default();
     let mut full = false;
-    while let Some(lines) = arrived(&receiver)? {
+    while let Some(lines) = arrived(&mut arrivals)? {
         let mut items = Vec::with_capacity(lines.len());
         for (number, item) in read_all(&lines) {
             match item {
@@ -58,7 +46,7 @@ pub fn requests(io: &mut Io, registry: &mut Registry, leader: &Leader, strict: b
         io.out.flush()?;
     }
     warn_if_nearly_full(io, registry, leader)?;
-    if tally == Tally::default() {
+    if tally == Tally::default() && !arrivals.asked_to_end() {
         return Err(Failure::could_not_run("expected requests on stdin, got nothing")
             .hint("the command before this one may have failed"));
     }
@@ -78,41 +66,15 @@ fn warn_if_nearly_full(io: &Io, registry: &Registry, leader: &Leader) -> Result<
     Ok(())
 }
 
-fn reader(mut lines: cooee::jsonl::Lines<cooee::cli::Input>, sender: &SyncSender<Chunk>) {
-    let mut chunk = Vec::new();
-    let mut bytes = 0;
-    loop {
-        if !chunk.is_empty() && (!lines.ready() || chunk.len() >= CHUNK_LINES || bytes >= CHUNK_BYTES) {
-            bytes = 0;
-            if sender.send(Ok(std::mem::take(&mut chunk))).is_err() {
-                return;
-            }
-        }
-        match lines.next() {
-            Ok(Some(line)) => {
-                let line = line.map(<[u8]>::to_vec);
-                bytes += line.as_ref().map_or(0, Vec::len);
-                chunk.push((lines.number(), line));
-            }
-            end => {
-                let _ = sender.send(Ok(chunk));
-                if let Err(error) = end {
-                    let _ = sender.send(Err(error));
-                }
-                return;
-            }
-        }
-    }
-}
-
-/// Waits for a first message, then takes what else is there.
-fn arrived(receiver: &Receiver<Chunk>) -> Result<Option<Vec<Line>>, Failure> {
-    let broken = |error: io::Error| Failure::could_not_run(format_args!("reading stdin: {error}"));
-    let Ok(first) = receiver.recv() else { return Ok(None) };
-    let mut lines = first.map_err(broken)?;
+/// Waits for what comes first, then takes what else is there.
+fn arrived(arrivals: &mut Arrivals) -> Result<Option<Vec<Line>>, Failure> {
+    let mut lines = Vec::new();
     while lines.len() < BATCH_LINES {
-        let Ok(more) = receiver.try_recv() else { break };
-        lines.append(&mut more.map_err(broken)?);
+        match arrivals.next(if lines.is_empty() { None } else { Some(Duration::ZERO) })? {
+            Arrival::Lines(mut more) => lines.append(&mut more),
+            Arrival::End if lines.is_empty() => return Ok(None),
+            Arrival::Quiet | Arrival::End => break,
+        }
     }
     Ok(Some(lines))
 }
