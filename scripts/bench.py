@@ -328,6 +328,7 @@ def pipe():
 
 
 def trust():
+    sys.dont_write_bytecode = True
     import bench_trust  # its peers take half a minute to install
 
     bench_trust.trust(sys.modules[__name__])

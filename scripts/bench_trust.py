@@ -54,9 +54,9 @@ print("\\n" + json.dumps([min(times), resource.getrusage(resource.RUSAGE_SELF).r
 """
 
 
-def venv(bench):
+def venv():
     """A Python with the peers; made once, beside the build."""
-    folder = os.path.join(os.path.dirname(bench.BIN), "bench-venv")
+    folder = os.path.join(os.path.dirname(sys.argv[1]), "bench-venv")
     python = os.path.join(folder, "bin/python")
     there = os.path.exists(python) and subprocess.run([python, "-c", "import polars, duckdb"]).returncode == 0
     if not there:
@@ -81,7 +81,7 @@ def trust(bench):
     bench.section("trust", f"{count:,} signals of 1,000 agents, {size / 1e6:.0f} MB; the peers compute the final scores alone")
     lines = bench.output([ours], stdin=open(uniform, "rb")).splitlines()
     totals = {record["agent_did"]: record["total_score"] for record in map(json.loads, lines)}
-    python, seconds = venv(bench), {}
+    python, seconds = venv(), {}
     for name, code in PEERS.items():
         taken, kib, theirs = json.loads(bench.output([python, "-c", code + HARNESS, uniform]).splitlines()[-1])
         # They add up in another order, so that a total may be cut one lower or higher.
