@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -126,9 +127,11 @@ fn a_file_that_changes_is_taken_up() {
         .spawn()
         .expect("it runs");
     let mut input = child.stdin.take().expect("piped");
-    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let mut said = || {
-        let line = output.next().expect("a line").expect("UTF-8");
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let (sender, lines) = channel();
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let said = || {
+        let line = lines.recv_timeout(LIMIT).expect("a line in time");
         let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         (record["agent_did"].as_str().expect("a did").to_owned(), record["total_score"].as_u64().expect("a total"))
     };
