@@ -220,6 +220,21 @@ fn a_file_is_replaced_whole_or_not_at_all() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
 }
 
+#[test]
+fn a_pipe_is_left_alone_and_a_link_stays_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [pipe, link, page] = ["pipe", "link", "page"].map(|name| folder.path().join(name));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("made");
+    let refused = trust_score(&["--html", pipe.to_str().expect("UTF-8")]).write_stdin(fleet()).assert().code(2);
+    refused.stdout("").stderr(format!("trust-score: {}: not a regular file\n", pipe.display()));
+    assert!(!std::fs::metadata(&pipe).expect("still there").is_file());
+    std::fs::write(&page, "old").expect("written");
+    std::os::unix::fs::symlink("page", &link).expect("linked");
+    trust_score(&["--html", link.to_str().expect("UTF-8")]).write_stdin(fleet()).assert().code(0);
+    assert!(std::fs::symlink_metadata(&link).expect("still there").is_symlink());
+    assert!(std::fs::read_to_string(&page).expect("a page").starts_with("<!DOCTYPE html>"));
+}
+
 /// The policy allows no script and the one style sheet that is there.
 #[test]
 fn the_policy_is_of_this_style_sheet() {
