@@ -6,7 +6,7 @@
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,10 @@ pub enum Fault {
     /// The file or its folder cannot be written.
     #[error("read-only")]
     ReadOnly,
+    /// What is written would be kept nowhere: the open file has no name any more,
+    /// or not this one.
+    #[error("was moved, deleted or replaced while in use")]
+    Moved,
     /// Another process holds it for longer than the busy timeout.
     #[error("locked by another process for over {} s", BUSY_TIMEOUT.as_secs())]
     Locked,
@@ -136,6 +140,8 @@ impl Error {
 pub struct Database {
     connection: Connection,
     path: PathBuf,
+    /// Device and inode of the open file.
+    place: (u64, u64),
 }
 
 impl Database {
@@ -160,7 +166,8 @@ impl Database {
         look(path).map_err(at)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
-        let mut database = Self { connection, path: path.to_owned() };
+        let place = place(path).map_err(at)?;
+        let mut database = Self { connection, path: path.to_owned(), place };
         wait_for_turns(&mut database.connection).map_err(at)?;
         let opened = patiently(|| database.prepare(schema));
         opened.map_err(at)?;
@@ -184,7 +191,8 @@ impl Database {
         look(path).map_err(at)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| at(error.into()))?;
-        let mut database = Self { connection, path: path.to_owned() };
+        let place = place(path).map_err(at)?;
+        let mut database = Self { connection, path: path.to_owned(), place };
         wait_for_turns(&mut database.connection).map_err(at)?;
         patiently(|| match database.version(schema)? {
             found if found < schema.version() => Err(Fault::Older { found, known: schema.version() }),
@@ -223,6 +231,7 @@ impl Database {
                 Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(Fault::from)
             });
             let transaction = began?;
+            self.still_there()?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
@@ -233,7 +242,22 @@ impl Database {
     /// [`Database::write`] in pieces, for one that lasts: begins it. Without
     /// [`Database::commit`] it leaves nothing, however the process ends.
     pub fn begin(&self) -> Result<(), Error> {
-        patiently(|| Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)).map_err(|fault| self.error(fault))
+        let began = patiently(|| Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?));
+        began.map_err(|fault| self.error(fault))?;
+        self.still_there().map_err(|fault| {
+            self.roll_back();
+            self.error(fault)
+        })
+    }
+
+    /// A file that somebody has moved or deleted can still be written, and what
+    /// is written is lost: SQLite does not look while a write-ahead log is in use.
+    fn still_there(&self) -> Result<(), Fault> {
+        match place(&self.path) {
+            Ok(place) if place == self.place => Ok(()),
+            Ok(_) | Err(Fault::Missing) => Err(Fault::Moved),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Ends what [`Database::begin`] began: `Ok` means that it is on disk.
@@ -303,8 +327,19 @@ fn look(path: &Path) -> Result<(), Fault> {
     }
 }
 
+/// Which file that name is now: its device and inode.
+fn place(path: &Path) -> Result<(u64, u64), Fault> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok((metadata.dev(), metadata.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Fault::Missing),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn make(path: &Path, schema: &Schema) -> Result<(), Fault> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Else the message would name a file that never was.
+    fs::metadata(folder)?;
     let file =
         tempfile::Builder::new().prefix(".new-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
     fill(file.path(), schema).inspect_err(|_| {

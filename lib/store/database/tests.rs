@@ -47,6 +47,29 @@ fn an_error_rolls_back() {
 }
 
 #[test]
+fn what_would_be_kept_nowhere_is_refused() {
+    let moved: [fn(&Path); 3] = [
+        |path| fs::remove_file(path).expect("deleted"),
+        |path| fs::rename(path, path.with_extension("old")).expect("moved"),
+        |path| {
+            drop(Database::create(&path.with_extension("new"), &ONE).expect("made"));
+            fs::rename(path.with_extension("new"), path).expect("replaced");
+        },
+    ];
+    for how in moved {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        let mut database = Database::create(&path, &ONE).expect("made");
+        database.write(|sql| Ok(sql.execute("INSERT INTO numbers VALUES (1)", [])?)).expect("written");
+        how(&path);
+        let outcome = database.write(|sql| Ok(sql.execute("INSERT INTO numbers VALUES (2)", [])?));
+        assert!(matches!(outcome.expect_err("moved").fault, Fault::Moved));
+        assert!(matches!(database.begin().expect_err("moved").fault, Fault::Moved));
+        assert_eq!(count(&database), 1);
+    }
+}
+
+#[test]
 fn what_is_no_database_of_ours_is_named_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x.db");
