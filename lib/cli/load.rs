@@ -121,20 +121,27 @@ pub fn read_identities(path: &Path) -> Result<Vec<Identity>, Failure> {
     Identity::parse_file(&content).map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))
 }
 
-/// Writes a file that is no secret over what was there: whole or not at all,
-/// on disk before this returns, 0644 under the umask. Where `path` is a link, the
-/// file it leads to is written; a folder, a device or a pipe is refused, since
-/// another file in its place would be the end of it.
+/// Writes a file that is no secret over what was there: whole or not at all, on
+/// disk before this returns. A new one is 0644 under the umask, an old one keeps
+/// its mode. Where `path` is a link, the file it leads to is written; a folder, a
+/// device or a pipe is refused, since another file in its place would be the end
+/// of it.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+    let there = std::fs::metadata(path).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
         return Err(Failure::could_not_run(format_args!("{}: not a regular file", path.display())));
     }
     let resolved = std::fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> io::Result<()> {
+        // Else the message would name a file that never was.
+        std::fs::metadata(folder)?;
         let mode = std::fs::Permissions::from_mode(0o644);
         let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+        if let Some(there) = there {
+            file.as_file().set_permissions(there.permissions())?;
+        }
         file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

@@ -3,8 +3,10 @@
 use super::browser::Browser;
 use super::people::fleet;
 use super::{signal, trust_score};
+use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// Markup, quotes, a right-to-left override, NUL, escapes: each stands in a name,
@@ -247,4 +249,25 @@ fn the_policy_is_of_this_style_sheet() {
     assert!(page.contains(&format!("http-equiv=\"Content-Security-Policy\" content=\"{policy}\"")), "{policy}");
     let links: Vec<Value> = page.match_indices("href=").map(|(at, _)| json!(&page[at..at + 40])).collect();
     assert_eq!(links, Vec::<Value>::new());
+}
+
+/// A page that was private stays private, and a link stays a link.
+#[test]
+fn a_page_keeps_its_mode() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str| {
+        let path = at(name);
+        trust_score(&["--html", path.to_str().expect("UTF-8")]).write_stdin(fleet()).assert()
+    };
+    std::fs::write(at("page"), "old").expect("written");
+    std::fs::set_permissions(at("page"), std::fs::Permissions::from_mode(0o600)).expect("private");
+    std::os::unix::fs::symlink("page", at("link")).expect("linked");
+    write("link").code(0).stdout("").stderr("");
+    assert!(at("link").is_symlink());
+    let page = std::fs::read_to_string(at("page")).expect("a page");
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    assert_eq!(std::fs::metadata(at("page")).expect("there").permissions().mode() & 0o777, 0o600);
+    write("none/page").code(2).stderr(contains("none/page: No such file or directory (os error 2)\n"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2, "no temporary file stays");
 }
