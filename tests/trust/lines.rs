@@ -179,3 +179,13 @@ fn a_cut_last_line_is_said() {
         .stdout(contains("\"sample_size\":1,"))
         .stderr(contains("line 2: column 61: the JSON text ends too early; the input ends inside this line"));
 }
+
+/// An exporter that leaves its ids empty would have one signal in all.
+#[test]
+fn an_empty_id_is_none_and_a_null_type_is_a_signal() {
+    let with = |member: &str| signal("a", "policy_compliance", 0, 0).trim_end().replace("{", &format!("{{{member},"));
+    refuses(with(r#""id":"""#).as_bytes(), r#""id" is empty"#);
+    refuses(with(r#""id":"","x":1"#).as_bytes(), r#""id" is empty"#);
+    let input = with(r#""id":null,"type":null"#) + "\n";
+    trust_score(&[]).write_stdin(input.repeat(2)).assert().code(0).stdout(contains("\"sample_size\":2,")).stderr("");
+}

@@ -170,7 +170,7 @@ fn a_signal_counts_once_over_runs() {
     let uuid = "01999999-1111-7222-8333-444455556666";
     assert_eq!(count(&run(&state, &[], named("a") + &named("a"))), 1);
     assert_eq!(run(&state, &[], named("a")), "", "nobody was touched");
-    let later = run(&state, &[], named(uuid) + &named("a") + &named("") + &named(uuid));
+    let later = run(&state, &[], named(uuid) + &named("a") + &named("b") + &named(uuid));
     assert!(later.contains("\"sample_size\":3,"), "{later}");
 }
 

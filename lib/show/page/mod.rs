@@ -13,11 +13,11 @@ mod fleet;
 mod row;
 
 use super::escape;
+use crate::trust::read::{civil, rfc3339};
 use crate::trust::{Config, Standing, Subject, Tier, Trend};
 use card::Card;
 use data_encoding::BASE64;
 use fleet::Spread;
-use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use row::Row;
 use sha2::{Digest as _, Sha256};
@@ -193,14 +193,12 @@ fn name(did: &str) -> Markup {
 }
 
 fn time(ms: i64) -> Markup {
-    let Ok(time) = Timestamp::from_millisecond(ms) else { return html! { (ms) " ms since 1970" } };
-    html! { time datetime=(time.to_string()) { (time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+    html! { time datetime=(rfc3339(ms)) { (civil(ms).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
 }
 
 /// As [`time`], for two that share a line.
 fn minute(ms: i64, zone: &str) -> Markup {
-    let Ok(time) = Timestamp::from_millisecond(ms) else { return self::time(ms) };
-    html! { time datetime=(time.to_string()) { (time.strftime("%Y-%m-%d %H:%M").to_string()) (zone) } }
+    html! { time datetime=(rfc3339(ms)) { (civil(ms).strftime("%Y-%m-%d %H:%M").to_string()) (zone) } }
 }
 
 fn count(count: u64, of: &str) -> String {

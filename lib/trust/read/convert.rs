@@ -50,7 +50,7 @@ fn common<'a>(object: &Object<'a>, agent_did: Text<'a>, made: Made<'a>) -> Resul
         trace_id: fields::optional_name(object, "trace_id")?,
         weight: made.weight,
         author: fields::optional_name(object, "author")?,
-        id: fields::optional_name(object, "id")?,
+        id: fields::id(object)?,
     })
 }
 

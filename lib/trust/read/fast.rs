@@ -115,7 +115,12 @@ pub fn quick(block: &[u8], at: usize) -> Option<(Quick, usize)> {
             Key::Details => details = scan.string(DETAILS_LIMIT_BYTES)?,
             Key::TraceId => trace_id = scan.string(NAME_LIMIT_BYTES)?,
             Key::Author => author = scan.string(NAME_LIMIT_BYTES)?,
-            Key::Id => id = scan.string(NAME_LIMIT_BYTES)?,
+            Key::Id => {
+                id = scan.string(NAME_LIMIT_BYTES)?;
+                if id.len == 0 {
+                    return None;
+                }
+            }
             Key::Weight => weight = scan.number()?,
             // Records have it; it says nothing of a signal.
             Key::Version => _ = scan.number()?,

@@ -57,6 +57,22 @@ pub fn optional_details<'a>(object: &Object<'a>, name: &'static str) -> Result<O
     optional(object, name).map(|value| bounded(name, value, DETAILS_LIMIT_BYTES)).transpose()
 }
 
+/// `type`; empty where there is none.
+pub fn kind<'a>(object: &Object<'a>) -> Result<Text<'a>, Fault> {
+    let Some(kind) = optional(object, "type") else { return Ok("".into()) };
+    kind.as_str().ok_or(Fault::Kind { name: "type", expected: "a string" })
+}
+
+/// `id`, if it is there. An exporter that leaves it empty in every line would
+/// have all but one of them counted as repeated.
+pub fn id<'a>(object: &Object<'a>) -> Result<Option<Text<'a>>, Fault> {
+    let id = optional_name(object, "id")?;
+    if id.as_ref().is_some_and(|id| id.is_empty()) {
+        return Err(Fault::Text { name: "id", what: "is empty" });
+    }
+    Ok(id)
+}
+
 /// True or false.
 pub fn truth(object: &Object<'_>, name: &'static str) -> Result<bool, Fault> {
     needed(object, name)?.as_bool().ok_or(Fault::Kind { name, expected: "true or false" })

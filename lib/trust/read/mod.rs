@@ -16,7 +16,7 @@ mod time;
 pub use block::{Item, LineError, Parsed, Seen};
 pub use fault::Fault;
 pub use fields::{DETAILS_LIMIT_BYTES, NAME_LIMIT_BYTES};
-pub use time::{millis, rfc3339};
+pub use time::{civil, millis, rfc3339};
 
 use super::Signal;
 use crate::event::{self, Event};
@@ -42,10 +42,7 @@ impl Reader {
     /// Reads one line, without its end.
     pub fn line<'a>(&'a mut self, line: &'a [u8]) -> Result<Line<'a>, Fault> {
         let object = self.outer.object(line)?;
-        let kind = match object.get("type") {
-            None => "".into(),
-            Some(kind) => kind.as_str().ok_or(Fault::Kind { name: "type", expected: "a string" })?,
-        };
+        let kind = fields::kind(&object)?;
         if object.get("specversion").is_none() {
             return Ok(Line::Signal(Box::new(convert::signal(&object, &kind)?)));
         }
@@ -59,10 +56,7 @@ impl Reader {
             .inner
             .object(data.raw().as_bytes())
             .map_err(|_| Fault::Kind { name: "data", expected: "an object" })?;
-        let kind = match data.get("type") {
-            None => "".into(),
-            Some(kind) => kind.as_str().ok_or(Fault::Kind { name: "type", expected: "a string" })?,
-        };
+        let kind = fields::kind(&data)?;
         let mut signal = convert::signal(&data, &kind)?;
         signal.at = signal.at.or(Some(event.time().as_millisecond()));
         // Only the event's own are believed: its id is what counts once.

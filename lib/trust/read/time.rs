@@ -1,13 +1,15 @@
 //! RFC 3339 times → milliseconds since 1970, and back.
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, datetime};
 
-/// 0001-01-01T00:00:00Z.
-const EARLIEST: i64 = -62_135_596_800_000;
-/// 9999-12-30T22:00:00Z, the last hour that has a date in every time zone.
-const LATEST: i64 = 253_402_207_200_000;
+/// 0000-01-01T00:00:00.000Z.
+const EARLIEST: i64 = -62_167_219_200_000;
+/// 9999-12-31T23:59:59.999Z, which people write for "never".
+const LATEST: i64 = 253_402_300_799_999;
+const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
-/// Reads `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`, years 0001 to 9999; what is
+/// Reads `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`, years 0000 to 9999; what is
 /// finer than a millisecond is cut off. A leap second counts as the one before.
 #[inline]
 pub fn millis(text: &[u8]) -> Option<i64> {
@@ -39,10 +41,14 @@ pub fn millis(text: &[u8]) -> Option<i64> {
     (EARLIEST..=LATEST).contains(&millis).then_some(millis)
 }
 
-/// RFC 3339, UTC, `Z`, whole milliseconds; `at` is one that [`millis`] gave, or
-/// a clock's.
+/// Date and time, UTC; `at` is one that [`millis`] gave, or a clock's.
+pub fn civil(at: i64) -> DateTime {
+    EPOCH.saturating_add(SignedDuration::from_millis(at.clamp(EARLIEST, LATEST)))
+}
+
+/// RFC 3339, UTC, `Z`, whole milliseconds.
 pub fn rfc3339(at: i64) -> String {
-    crate::event::rfc3339(Timestamp::from_millisecond(at.clamp(EARLIEST, LATEST)).unwrap_or_default())
+    format!("{:.3}Z", civil(at))
 }
 
 /// Two digits at that place.
@@ -89,6 +95,7 @@ fn days(year: u32, month: u32, day: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     proptest! {
@@ -96,8 +103,11 @@ mod tests {
         fn every_time_is_the_one_that_jiff_reads(at in EARLIEST..=LATEST, offset in -1439..=1439i64) {
             let text = rfc3339(at);
             prop_assert_eq!(millis(text.as_bytes()), Some(at));
-            let local = Timestamp::from_millisecond(at + offset * 60_000);
-            if let Ok(local) = local && let Some(plain) = crate::event::rfc3339(local).strip_suffix('Z') {
+            if let Ok(time) = Timestamp::from_millisecond(at) {
+                prop_assert_eq!(&text, &crate::event::rfc3339(time));
+            }
+            let local = at + offset * 60_000;
+            if (EARLIEST..=LATEST).contains(&local) && let Some(plain) = rfc3339(local).strip_suffix('Z') {
                 let sign = if offset < 0 { '-' } else { '+' };
                 let text = format!("{plain}{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
                 prop_assert_eq!(millis(text.as_bytes()), Some(at));
@@ -113,6 +123,8 @@ mod tests {
             ("2026-11-21T13:35:00.1239999+01:00", 1_795_264_500_123),
             ("1969-12-31T23:59:59.999-00:00", -1),
             ("2016-12-31T23:59:60Z", 1_483_228_799_000),
+            ("0000-01-01T00:00:00Z", EARLIEST),
+            ("9999-12-31T23:59:59.9999Z", LATEST),
         ] {
             assert_eq!(millis(text.as_bytes()), Some(want), "{text}");
         }
@@ -134,8 +146,8 @@ mod tests {
             "2026-01-00T00:00:00Z",
             "2026-01-01T00:60:00Z",
             "2026-01-01T00:00:61Z",
-            "0000-01-01T00:00:00Z",
-            "9999-12-31T23:59:59Z",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
             "+002026-11-21T13:35:00Z",
             "2026-11-21T13:35:00Z ",
             "2026-1-021T13:35:00Z",
