@@ -9,6 +9,7 @@ mod graph;
 mod lines;
 mod merge;
 mod metrics;
+mod options;
 mod page;
 mod people;
 mod progress;

@@ -19,13 +19,13 @@ pub struct Judging {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Judge by scores that fade: half of what is above 500 when idle so long
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["revocations", "partial"], value_parser = duration)]
     decay: Option<SignedDuration>,
     /// Judge by what so few signals prove: the lower bound at 95 %
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["revocations", "partial"])]
     confidence: bool,
     /// Judge by whose word it is: trust starts at this DID, or a file's
-    #[arg(long, value_name = "DID", conflicts_with = "follow")]
+    #[arg(long, value_name = "DID", conflicts_with_all = ["follow", "revocations", "partial"])]
     trust_graph: Vec<String>,
 }
 
@@ -37,6 +37,11 @@ pub struct Judge {
 }
 
 impl Judging {
+    /// A file of configuration was named.
+    pub fn is_configured(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// The configuration: the default, or that of a file, which may change.
     pub fn config(&self) -> Result<(Config, Option<ConfigFile>), Failure> {
         let Some(path) = &self.config else { return Ok((Config::default(), None)) };

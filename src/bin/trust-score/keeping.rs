@@ -21,10 +21,10 @@ pub struct Keeping {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// With a new --state, log every signal, for --as-of
-    #[arg(long, requires = "state", conflicts_with = "as_of")]
+    #[arg(long, requires = "state", conflicts_with_all = ["as_of", "partial", "merge"])]
     keep_log: bool,
     /// With --state, print every agent, not only those touched
-    #[arg(long, requires = "state", conflicts_with = "follow")]
+    #[arg(long, requires = "state", conflicts_with_all = ["follow", "partial", "merge"])]
     pub all: bool,
     /// Score as if it were then; with --state, from its log
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
@@ -33,7 +33,7 @@ pub struct Keeping {
     #[arg(long, conflicts_with = "as_of")]
     pub follow: bool,
     /// With --follow, seconds between ticks, 1 to 300 [default: 30]
-    #[arg(long, value_name = "SECONDS", requires = "follow", value_parser = clap::value_parser!(u16).range(1..=300))]
+    #[arg(long, value_name = "SECONDS", requires = "follow", conflicts_with_all = ["view", "min", "all", "as_of", "trust_graph", "partial", "merge"], value_parser = clap::value_parser!(u16).range(1..=300))]
     interval: Option<u16>,
 }
 
@@ -48,6 +48,11 @@ pub struct Plan {
 }
 
 impl Keeping {
+    /// Whether a state's log is replayed.
+    pub fn replays(&self) -> bool {
+        self.state.is_some() && self.as_of.is_some()
+    }
+
     /// Stays in the pipe.
     pub fn follow(
         &self,

@@ -55,6 +55,10 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 375"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
+        if self.keeping.replays() && self.judging.is_configured() {
+            return Err(Failure::could_not_run("--config cannot be used with --state and --as-of")
+                .hint("a state's log is replayed under the configurations of then"));
+        }
         let ((config, file), judge) = (self.judging.config()?, self.judging.load()?);
         if self.keeping.follow {
             let say = Say { beyond: judge.alone(), revocations: self.machine.revocations, kept: false };
