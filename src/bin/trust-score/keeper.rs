@@ -59,7 +59,7 @@ pub struct Keeper {
 
 enum Place {
     Memory(Memory),
-    State(State),
+    State(Box<State>),
 }
 
 #[derive(Default)]
@@ -107,7 +107,7 @@ impl Keeper {
             entries: Vec::new(),
             logged: None,
         };
-        Self::new(Place::State(state))
+        Self::new(Place::State(Box::new(state)))
     }
 
     fn new(place: Place) -> Self {
