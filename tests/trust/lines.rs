@@ -183,7 +183,7 @@ fn a_cut_last_line_is_said() {
 /// An exporter that leaves its ids empty would have one signal in all.
 #[test]
 fn an_empty_id_is_none_and_a_null_type_is_a_signal() {
-    let with = |member: &str| signal("a", "policy_compliance", 0, 0).trim_end().replace("{", &format!("{{{member},"));
+    let with = |member: &str| signal("a", "policy_compliance", 0, 0).trim_end().replace('{', &format!("{{{member},"));
     refuses(with(r#""id":"""#).as_bytes(), r#""id" is empty"#);
     refuses(with(r#""id":"","x":1"#).as_bytes(), r#""id" is empty"#);
     let input = with(r#""id":null,"type":null"#) + "\n";
