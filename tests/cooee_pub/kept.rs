@@ -98,7 +98,9 @@ fn a_refusal_is_final_or_for_now() {
             Act::Reply(Reply::Stored { receipt, refused: vec![refused] })
         });
         let assert = cooee_pub(host.path(), &[ADDRESS], "one\ntwo\n").assert().code(exit);
-        assert.stderr(contains(" was refused: so it \\u{1b}[31m says")).stdout(contains("receipt"));
+        let assert = assert.stderr(contains(" was refused: so it \\u{1b}[31m says")).stdout(contains("receipt"));
+        let said = String::from_utf8_lossy(&assert.get_output().stderr);
+        assert_eq!(said.contains("hint: enrol this host"), code == "not_a_member", "{said}");
         let left: Vec<_> = spool(host.path()).iter().map(|event| event.data().clone()).collect();
         assert_eq!(left, vec![json!("two"); kept], "{code}");
     }

@@ -18,11 +18,21 @@ pub struct Report {
     /// All that is kept and has not been stored since.
     waiting: HashSet<String>,
     why: Option<String>,
+    /// It was said how a host becomes a member.
+    hinted: bool,
 }
 
 impl Report {
     pub fn new() -> Self {
-        Self { exit: Exit::Done, closed: false, failure: None, kept: 0, waiting: HashSet::new(), why: None }
+        Self {
+            exit: Exit::Done,
+            closed: false,
+            failure: None,
+            kept: 0,
+            waiting: HashSet::new(),
+            why: None,
+            hinted: false,
+        }
     }
 
     /// A line of stdout.
@@ -109,6 +119,10 @@ impl Report {
         }
         let end = if kept { "; it is kept in the spool" } else { "" };
         io.warn(&format!("event {} was refused: {}{end}", refused.id, refused.reason));
+        if refused.code == "not_a_member" && !self.hinted {
+            io.hint("enrol this host: cooee-key join, then hwprobe --agents | agentid-hash | age-enrol | cooee-pub --wait answered");
+            self.hinted = true;
+        }
     }
 
     /// What came of waiting for an answer. Returns an answer that counts.
