@@ -30,8 +30,10 @@ fn what_would_do_nothing_is_refused() {
         }
     }
     for with in [&REPORT[1..], &PAGE[2..]] {
-        pairs.push([&["--follow"], with].concat());
+        pairs.extend([[&["--follow"], with].concat(), [&["--min", "1"], with].concat()]);
     }
+    pairs.extend([[&REPORT[1..], &PAGE[2..]].concat(), [&REPORT[1..], &FOLLOW[1..]].concat()]);
+    pairs.push([&PAGE[2..], &FOLLOW[1..]].concat());
     for of_state in ["--keep-log", "--all"] {
         pairs.extend([vec![of_state], vec![of_state, "--merge"], vec![of_state, "--partial"]]);
     }
@@ -49,7 +51,8 @@ fn what_would_do_nothing_is_refused() {
         let ran = ran.current_dir(folder.path()).write_stdin(signal("a", "output_quality", 1, 0)).assert().stdout("");
         let error = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
         ran.code(2);
-        assert!(error.contains("cannot be used with") || error.contains("not provided"), "{pair:?}: {error}");
+        let said = ["cannot be used with", "not provided", "needs"].iter().any(|said| error.contains(said));
+        assert!(said, "{pair:?}: {error}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 0, "{pair:?}");
     }
 }

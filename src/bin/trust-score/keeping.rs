@@ -8,6 +8,7 @@ use crate::keeper::Keeper;
 use crate::run::Run;
 use crate::settings::{ConfigFile, Tuning};
 use crate::state;
+use crate::view::needs;
 use cooee::cli::{Exit, Failure, Io};
 use cooee::trust::{Beyond, Config, Fleet};
 use jiff::Timestamp;
@@ -21,10 +22,10 @@ pub struct Keeping {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// With a new --state, log every signal, for --as-of
-    #[arg(long, requires = "state", conflicts_with_all = ["as_of", "partial", "merge"])]
+    #[arg(long, requires = "state", conflicts_with = "as_of")]
     keep_log: bool,
     /// With --state, print every agent, not only those touched
-    #[arg(long, requires = "state", conflicts_with_all = ["follow", "partial", "merge"])]
+    #[arg(long, requires = "state", conflicts_with = "follow")]
     pub all: bool,
     /// Score as if it were then; with --state, from its log
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
@@ -33,7 +34,7 @@ pub struct Keeping {
     #[arg(long, conflicts_with = "as_of")]
     pub follow: bool,
     /// With --follow, seconds between ticks, 1 to 300 [default: 30]
-    #[arg(long, value_name = "SECONDS", requires = "follow", conflicts_with_all = ["view", "min", "all", "as_of", "trust_graph", "partial", "merge"], value_parser = clap::value_parser!(u16).range(1..=300))]
+    #[arg(long, value_name = "SECONDS", requires = "follow", value_parser = clap::value_parser!(u16).range(1..=300))]
     interval: Option<u16>,
 }
 
@@ -48,6 +49,13 @@ pub struct Plan {
 }
 
 impl Keeping {
+    /// What goes with a state, or with following, where that is not asked for.
+    pub fn check(&self) -> Result<(), Failure> {
+        needs("--keep-log", self.keep_log, "--state", self.state.is_some())?;
+        needs("--all", self.all, "--state", self.state.is_some())?;
+        needs("--interval", self.interval.is_some(), "--follow", self.follow)
+    }
+
     /// Whether a state's log is replayed.
     pub fn replays(&self) -> bool {
         self.state.is_some() && self.as_of.is_some()

@@ -55,6 +55,8 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
 375"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
+        self.view.check()?;
+        self.keeping.check()?;
         if self.keeping.replays() && self.judging.is_configured() {
             return Err(Failure::could_not_run("--config cannot be used with --state and --as-of")
                 .hint("a state's log is replayed under the configurations of then"));

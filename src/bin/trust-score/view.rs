@@ -9,8 +9,6 @@ use std::path::PathBuf;
 
 /// One of these, or the scores.
 #[derive(Args)]
-// Where the argument that another requires is ruled out by a third, clap says
-// nothing: so each says what rules it out as well.
 #[command(group = ArgGroup::new("view").args(["explain", "at_risk", "report", "table", "html", "prometheus"]).conflicts_with("follow"))]
 #[allow(clippy::struct_excessive_bools)] // each is a flag
 pub struct View {
@@ -24,7 +22,7 @@ pub struct View {
     #[arg(long)]
     report: bool,
     /// With --report, over how many days [default: 7]
-    #[arg(long, value_name = "N", requires = "report", conflicts_with_all = ["explain", "at_risk", "table", "html", "prometheus", "follow", "revocations", "partial"], value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", requires = "report", value_parser = clap::value_parser!(u32).range(1..=36500))]
     days: Option<u32>,
     /// Exit 1 if an agent that is printed is below N or revoked
     #[arg(long, value_name = "N", conflicts_with_all = ["at_risk", "report", "html", "prometheus", "follow"], value_parser = clap::value_parser!(u16).range(0..=1000))]
@@ -36,7 +34,7 @@ pub struct View {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// With --html, agents that are shown in full [default: 100]
-    #[arg(long, value_name = "N", requires = "html", conflicts_with_all = ["explain", "at_risk", "report", "table", "prometheus", "follow", "revocations", "partial"], value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    #[arg(long, value_name = "N", requires = "html", value_parser = clap::value_parser!(u16).range(0..=10_000))]
     html_agents: Option<u16>,
     /// Print metrics for node_exporter's textfile collector
     #[arg(long)]
@@ -44,6 +42,13 @@ pub struct View {
 }
 
 impl View {
+    /// What goes with a view that is not asked for. Where another argument rules
+    /// that view out, clap does not say so itself.
+    pub fn check(&self) -> Result<(), Failure> {
+        needs("--days", self.days.is_some(), "--report", self.report)?;
+        needs("--html-agents", self.html_agents.is_some(), "--html", self.html.is_some())
+    }
+
     /// A fleet that keeps the last signals of those agents of which they are shown.
     pub fn fleet(&self) -> Fleet {
         match (self.explain.as_slice(), &self.html) {
@@ -74,6 +79,14 @@ impl View {
         io.out.flush()?;
         Ok(gate.end(io))
     }
+}
+
+/// Refuses an option that does nothing without the other.
+pub fn needs(option: &str, given: bool, other: &str, there: bool) -> Result<(), Failure> {
+    if given && !there {
+        return Err(Failure::could_not_run(format_args!("{option} needs {other}")));
+    }
+    Ok(())
 }
 
 /// `--min`: whether all that was asked for may pass.
