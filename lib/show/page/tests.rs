@@ -45,7 +45,7 @@ proptest! {
 #[test]
 fn nobody_is_no_failure() {
     let page = Page::new(5).render(&Config::default(), i64::MAX);
-    assert!(page.contains("<h1>Trust of 0 agents</h1>") && page.contains("9223372036854775807 ms since 1970"));
+    assert!(page.contains("<h1>Trust of 0 agents</h1>") && page.contains("9999-12-31 23:59:59 UTC"));
     assert!(!page.contains("NaN") && !page.contains("Median"));
 }
 
