@@ -117,18 +117,29 @@ impl Read for Input {
 pub struct Reject {
     message: String,
     hint: Option<String>,
+    /// What the exit code is if this line is the end.
+    exit: Exit,
 }
 
 impl Reject {
     /// With its reason: lower case, no full stop.
     pub fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), hint: None }
+        Self { message: message.to_string(), hint: None, exit: Exit::Rejected }
     }
 
     /// Adds how to fix it.
     #[must_use]
     pub fn hint(mut self, hint: impl Display) -> Self {
         self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Refused for security, if so: exit 5 where `--strict` makes it the end.
+    #[must_use]
+    pub fn security(mut self, yes: bool) -> Self {
+        if yes {
+            self.exit = Exit::Security;
+        }
         self
     }
 }
@@ -154,7 +165,7 @@ impl Io {
     pub fn reject(&self, number: u64, reject: &Reject, strict: bool) -> Result<(), Failure> {
         let message = format!("line {number}: {}", reject.message);
         if strict {
-            let failure = Failure::new(Exit::Rejected, message);
+            let failure = Failure::new(reject.exit, message);
             return Err(match &reject.hint {
                 Some(hint) => failure.hint(hint),
                 None => failure,

@@ -131,6 +131,11 @@ fn mesh_events_are_checked_and_unwrapped() {
         .stderr(
             contains("line 2: event: the signature does not match its author").and(contains("4 of 6 lines rejected")),
         );
+    // Also where it is the end.
+    for arguments in [&["--strict"][..], &["--strict", "--follow"]] {
+        let ran = trust_score(arguments).write_stdin(forged.clone()).assert().code(5).stdout("");
+        ran.stderr("trust-score: line 1: event: the signature does not match its author\n");
+    }
     trust_score(&[]).write_stdin(event("note", json!("x"), 2)).assert().code(0).stdout("").stderr("");
 }
 

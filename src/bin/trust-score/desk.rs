@@ -58,7 +58,7 @@ impl Desk {
                 },
                 Err(fault) => {
                     self.taken.forged |= fault.is_security();
-                    let reject = Reject::new(&fault);
+                    let reject = Reject::new(&fault).security(fault.is_security());
                     match fault.hint() {
                         Some(hint) => reject.hint(hint),
                         None => reject,

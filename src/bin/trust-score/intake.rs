@@ -108,7 +108,7 @@ pub fn none() -> Failure {
 }
 
 fn reject(fault: &LineError) -> Reject {
-    let reject = Reject::new(fault);
+    let reject = Reject::new(fault).security(fault.is_security());
     match fault.hint() {
         Some(hint) => reject.hint(hint),
         None => reject,
