@@ -96,7 +96,7 @@ impl Config {
             for ((dimension, kept), named) in Dimension::ALL.into_iter().zip(&mut config.weights).zip(named) {
                 let Some(named) = named else { continue };
                 let value = *named.get_ref();
-                if !(0.0..=1.0).contains(&value) {
+                if !(0.0..=1.0).contains(&value) || value.is_sign_negative() {
                     return Err(fault(text, &named.span(), ConfigError::Weight { dimension, value }));
                 }
                 *kept = value;
@@ -187,6 +187,10 @@ mod tests {
             (
                 "[weights]\npolicy_compliance = -0.25\n",
                 "line 2: the weight of policy_compliance is -0.25, which is not between 0 and 1",
+            ),
+            (
+                "[weights]\npolicy_compliance = -0.0\n",
+                "line 2: the weight of policy_compliance is -0, which is not between 0 and 1",
             ),
             (
                 "[weights]\noutput_quality = nan",

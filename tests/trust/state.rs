@@ -161,6 +161,22 @@ fn a_stream_cut_into_runs_is_the_same_stream() {
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
+/// A recalculation at once is not the last one: histories, and what is drawn of
+/// them, have the one at the end as well, whence ever the signals come.
+#[test]
+fn a_log_looks_back_as_the_signals_themselves_do() {
+    let place = Place::new();
+    let state = place.path("trust.db");
+    let input = line((1, 0, 0.1, 5)) + &line((2, 0, 0.9, 6)) + &line((1, 0, 0.9, 60));
+    run(&state, &["--keep-log"], input.as_str());
+    for view in [&["--report"][..], &["--table"], &["--explain", "did:example:1"], &["--html", "-"]] {
+        let arguments = [view, &["--as-of", "2026-11-21T00:00:30Z"]].concat();
+        let themselves =
+            trust_score(&arguments).write_stdin(input.clone()).assert().code(0).get_output().stdout.clone();
+        assert_eq!(run(&state, &arguments, ""), String::from_utf8(themselves).expect("UTF-8"), "{view:?}");
+    }
+}
+
 #[test]
 fn a_signal_counts_once_over_runs() {
     let place = Place::new();

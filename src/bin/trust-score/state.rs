@@ -93,6 +93,7 @@ pub fn as_of(store: &Trust, until: i64, fleet: Fleet) -> Result<(Fleet, Config),
     let mut fleet = fleet.with_recent();
     let mut runs: HashMap<i64, Logged> = HashMap::new();
     let mut config = Config::default();
+    let mut waiting = HashSet::new();
     store.replay(|number, entries| {
         let logged = runs.entry(number).or_default();
         for entry in Entries::new(entries) {
@@ -110,6 +111,8 @@ pub fn as_of(store: &Trust, until: i64, fleet: Fleet) -> Result<(Fleet, Config),
                     for handle in logged.touched.drain() {
                         if at <= until {
                             fleet.agent_mut(handle).recalculate(at, &logged.config);
+                        } else {
+                            waiting.insert(handle);
                         }
                     }
                 }
@@ -118,11 +121,10 @@ pub fn as_of(store: &Trust, until: i64, fleet: Fleet) -> Result<(Fleet, Config),
         }
         Ok(())
     })?;
-    for handle in fleet.handles() {
-        let agent = fleet.agent_mut(handle);
-        if agent.stale() {
-            agent.recalculate(until, &config);
-        }
+    // Those whose tick was still to come have one now, as at the end of a run.
+    waiting.extend(runs.into_values().flat_map(|logged| logged.touched));
+    for handle in waiting {
+        fleet.agent_mut(handle).recalculate(until, &config);
     }
     Ok((fleet, config))
 }
