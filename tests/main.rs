@@ -6,6 +6,7 @@ mod cooee_pub;
 mod cooee_sub;
 mod enrol;
 mod hwprobe;
+mod install;
 mod manual;
 mod node;
 mod opening;
