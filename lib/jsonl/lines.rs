@@ -11,7 +11,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 const FIRST_BLOCK_BYTES: usize = 8 * 1024;
 
 /// What is wrong with a line before anybody has looked at its meaning.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The line has more than the limit's bytes; it was skipped whole.
     #[error("line is longer than {limit} bytes")]

@@ -4,7 +4,7 @@ use crate::intake::Taken;
 use cooee::cli::{Failure, Io, Reject};
 use cooee::jsonl::LineFault;
 use cooee::trust::Signal;
-use cooee::trust::read::{Line, Reader};
+use cooee::trust::read::{Line, LineError, Reader};
 
 /// What became of a signal.
 pub enum Verdict {
@@ -37,36 +37,28 @@ impl Desk {
         line: Result<&[u8], &LineFault>,
         each: impl FnOnce(&Signal<'_>) -> Result<Verdict, Failure>,
     ) -> Result<(), Failure> {
-        let reject = match line {
-            Err(fault) => Reject::new(fault),
-            Ok(line) => match self.reader.line(line) {
-                Ok(Line::Other) => {
-                    self.taken.others += 1;
-                    return Ok(());
-                }
-                Ok(Line::Signal(signal)) => match each(&signal)? {
+        let fault = match line.map(|line| self.reader.line(line)) {
+            Ok(Ok(Line::Other)) => {
+                self.taken.others += 1;
+                return Ok(());
+            }
+            Ok(Ok(Line::Signal(signal))) => {
+                match each(&signal)? {
                     Verdict::Counted => {
                         self.taken.newest = self.taken.newest.max(signal.at);
                         self.taken.signals += 1;
-                        return Ok(());
                     }
-                    Verdict::Repeated => {
-                        self.taken.repeated += 1;
-                        return Ok(());
-                    }
-                    Verdict::Refused(reject) => reject,
-                },
-                Err(fault) => {
-                    self.taken.forged |= fault.is_security();
-                    let reject = Reject::new(&fault).security(fault.is_security());
-                    match fault.hint() {
-                        Some(hint) => reject.hint(hint),
-                        None => reject,
+                    Verdict::Repeated => self.taken.repeated += 1,
+                    Verdict::Refused(reject) => {
+                        self.taken.rejected += 1;
+                        return io.reject(number, &reject, self.strict);
                     }
                 }
-            },
+                return Ok(());
+            }
+            Ok(Err(fault)) => LineError::Fault(fault),
+            Err(fault) => LineError::Line(fault.clone()),
         };
-        self.taken.rejected += 1;
-        io.reject(number, &reject, self.strict)
+        self.taken.refuse(io, number, &fault, self.strict)
     }
 }

@@ -44,6 +44,18 @@ impl Taken {
         }
     }
 
+    /// Counts a line that is not taken, and says why.
+    pub fn refuse(&mut self, io: &Io, number: u64, fault: &LineError, strict: bool) -> Result<(), Failure> {
+        self.rejected += 1;
+        self.forged |= fault.is_security();
+        let reject = Reject::new(fault).security(fault.is_security());
+        let reject = match fault.hint() {
+            Some(hint) => reject.hint(hint),
+            None => reject,
+        };
+        io.reject(number, &reject, strict)
+    }
+
     /// Lines of any kind.
     pub fn lines(&self) -> u64 {
         self.signals + self.repeated + self.others + self.rejected
@@ -74,10 +86,8 @@ impl Intake {
                     }
                     Item::Other => taken.others += 1,
                     Item::Fault(fault) => {
-                        taken.rejected += 1;
-                        taken.forged |= fault.is_security();
                         let number = lines_before + u64::from(line.unwrap_or_default());
-                        io.reject(number, &reject(fault), self.strict)?;
+                        taken.refuse(io, number, fault, self.strict)?;
                     }
                 }
                 Ok::<(), Failure>(())
@@ -105,12 +115,4 @@ impl Names {
 /// stage before this one failed.
 pub fn none() -> Failure {
     Failure::could_not_run("expected input on stdin, got none")
-}
-
-fn reject(fault: &LineError) -> Reject {
-    let reject = Reject::new(fault).security(fault.is_security());
-    match fault.hint() {
-        Some(hint) => reject.hint(hint),
-        None => reject,
-    }
 }

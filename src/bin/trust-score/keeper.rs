@@ -225,7 +225,6 @@ impl Keeper {
 
     /// Under another configuration every agent may have another total: those in
     /// memory had their past ticks under the old one, and now count as touched.
-    #[allow(dead_code, reason = "only a configuration that changes while following calls it")]
     pub fn reconfigure(&mut self, old: &Config) {
         for handle in self.fleet.handles() {
             self.catch_up(handle, old);
