@@ -10,6 +10,7 @@ use crate::key::Key;
 use crate::mesh::{self, Log, LogError, Node};
 use libp2p::Multiaddr;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -28,6 +29,10 @@ pub const LOG_LIMIT_BYTES: u64 = 1 << 30;
 const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stopping node waits for what is under way.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// File descriptors without which a node serves nobody: its log, runtime and
+/// ports take about 20, each peer and reader one more.
+const DESCRIPTORS_LEAST: u64 = 64;
 
 /// Why a node does not run.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,9 @@ pub enum ServeError {
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The system's limit on open files is too low. Exit 2.
+    #[error("a node needs {DESCRIPTORS_LEAST} open files, the limit is {0}")]
+    Descriptors(u64),
     /// libp2p or tokio cannot start.
     #[error("the network: {0}")]
     Network(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -141,6 +149,7 @@ pub struct Running {
 
 /// Starts a node. It listens, and its socket is there, when this returns.
 pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeError> {
+    descriptors()?;
     let names = Names::of(config.fleet.as_ref().map(|fleet| fleet.fleet.as_str()));
     if config.fleet.is_none() {
         config.say.say("no fleet file: an ad hoc node, which takes every well-signed event");
@@ -213,6 +222,21 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     runtime.spawn(tick(inputs.clone()));
     drop(entered);
     Ok(Running { runtime, core, inputs, commands, stopping, places, socket: config.socket, _claim: config.claim })
+}
+
+/// Takes all the file descriptors that the system allows: each peer, reader and
+/// open log is one, and the soft limit of a shell is for its small commands.
+fn descriptors() -> Result<(), ServeError> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        // A system that says no leaves us what we have.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
+    // No number is no limit.
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < DESCRIPTORS_LEAST => Err(ServeError::Descriptors(limit)),
+        _ => Ok(()),
+    }
 }
 
 fn seed() -> io::Result<u64> {

@@ -33,6 +33,7 @@ pub(super) async fn accept<R: Reader + 'static>(
     shared: Arc<Shared<R>>,
 ) {
     let mut stopping = shared.stopping.clone();
+    let mut lacking = false;
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -41,15 +42,20 @@ pub(super) async fn accept<R: Reader + 'static>(
         };
         match accepted {
             Ok((stream, _)) => {
+                lacking = false;
                 let shared = shared.clone();
                 tokio::spawn(async move {
                     connection(stream, shared).await;
                     drop(place);
                 });
             }
-            // Out of file descriptors: those who hold them will let go.
+            // Out of file descriptors: those who hold them will let go. One
+            // lack is said once, however long it lasts.
             Err(error) => {
-                shared.say.say(&format!("the socket: {error}"));
+                if !lacking {
+                    shared.say.say(&format!("the socket: {error}"));
+                }
+                lacking = true;
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

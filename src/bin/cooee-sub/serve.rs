@@ -44,6 +44,7 @@ fn address(flag: &str, text: &str) -> Result<Multiaddr, Failure> {
 pub fn failure(error: ServeError) -> Failure {
     match &error {
         ServeError::Running(_) => Failure::temporary(error),
+        ServeError::Descriptors(_) => Failure::could_not_run(error).hint("raise it: ulimit -n 1024"),
         ServeError::Io { .. } | ServeError::Listen { .. } | ServeError::Log(_) | ServeError::Network(_) => {
             Failure::could_not_run(error)
         }
