@@ -1,0 +1,103 @@
+//! Connections: calls out, who is connected, and the addresses listened on.
+
+use super::Driver;
+use crate::mesh::{Input, Reader};
+use crate::net::ServeError;
+use crate::net::peer::{did_of, peer_id_in};
+use crate::net::serve::write_beside;
+use futures::StreamExt as _;
+use libp2p::core::ConnectedPoint;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId};
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+impl<R: Reader + 'static> Driver<R> {
+    /// Waits until every address is listened on, and writes them down.
+    pub async fn listens(&mut self, wanted: &[Multiaddr], patience: Duration) -> Result<(), ServeError> {
+        let mut waiting = wanted.len();
+        if waiting == 0 {
+            // Addresses of an earlier run would mislead.
+            let _ = std::fs::remove_file(&self.listen_file);
+            return Ok(());
+        }
+        let mut heard = HashSet::new();
+        let deadline = tokio::time::Instant::now() + patience;
+        while waiting > 0 {
+            let failed = |reason: String| {
+                let address = wanted.first().cloned().unwrap_or_else(Multiaddr::empty);
+                ServeError::Listen { address, reason }
+            };
+            let event = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await;
+            match event.map_err(|_| failed("nothing happened".to_owned()))? {
+                SwarmEvent::NewListenAddr { address, listener_id } => {
+                    self.addresses.insert(address);
+                    // One listener may have many addresses.
+                    waiting -= usize::from(heard.insert(listener_id));
+                }
+                SwarmEvent::ListenerError { error, .. } | SwarmEvent::ListenerClosed { reason: Err(error), .. } => {
+                    return Err(failed(error.to_string()));
+                }
+                other => self.event(other),
+            }
+        }
+        self.write_addresses();
+        Ok(())
+    }
+
+    pub(super) fn call(&mut self, target: usize) {
+        let Some(address) = self.targets.get(target) else { return };
+        let options = match peer_id_in(address) {
+            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address.clone()]).build(),
+            None => address.clone().into(),
+        };
+        let connection = options.connection_id();
+        self.calls.insert(connection, target);
+        if let Err(error) = self.swarm.dial(options) {
+            self.call_failed(connection, &error.to_string());
+        }
+    }
+
+    pub(super) fn call_failed(&mut self, connection: ConnectionId, reason: &str) {
+        if let Some(target) = self.calls.remove(&connection) {
+            self.shared.say.log(|| format!("{}: {reason}", self.targets[target]));
+            self.happens(Input::CallFailed { target });
+        }
+    }
+
+    pub(super) fn connected(&mut self, peer_id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
+        let target = self.calls.remove(&connection);
+        self.peers.insert(peer_id, address_of(endpoint));
+        if let Some(peer) = did_of(&peer_id) {
+            self.happens(Input::Connected { peer, target });
+        }
+    }
+
+    /// A peer's last connection has closed.
+    pub(super) fn parted(&mut self, peer_id: PeerId) {
+        self.peers.remove(&peer_id);
+        if let Some(peer) = did_of(&peer_id) {
+            self.happens(Input::Disconnected { peer });
+        }
+    }
+
+    pub(super) fn write_addresses(&self) {
+        let peer = *self.swarm.local_peer_id();
+        let lines = self.addresses.iter().map(|address| format!("{}\n", address.clone().with(Protocol::P2p(peer))));
+        let text: String = lines.collect();
+        if let Err(error) = write_beside(&self.listen_file, text.as_bytes()) {
+            self.shared.say.say(&format!("{}: {error}", self.listen_file.display()));
+        }
+    }
+}
+
+fn address_of(endpoint: &ConnectedPoint) -> Option<IpAddr> {
+    endpoint.get_remote_address().iter().find_map(|part| match part {
+        Protocol::Ip4(address) => Some(address.into()),
+        Protocol::Ip6(address) => Some(address.into()),
+        _ => None,
+    })
+}

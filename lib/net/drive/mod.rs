@@ -1,0 +1,186 @@
+//! The loop that drives the swarm: what it reports goes to the node's thread,
+//! what the node wants done goes to the swarm.
+
+mod calls;
+mod gossip;
+mod requests;
+
+use super::core::Ticket;
+use super::request::Shared;
+use super::swarm::{Names, Protocols, ProtocolsEvent};
+use crate::attach::PutFrame;
+use crate::key::Did;
+use crate::mesh::{Input, Reader};
+use futures::StreamExt as _;
+use libp2p::gossipsub::{MessageAcceptance, MessageId};
+use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Requests from other machines at work at once; more wait in their streams.
+const AT_WORK: usize = 64;
+/// Gossip messages at work at once; what comes beyond is fetched later.
+const GOSSIP_AT_WORK: usize = 64;
+
+/// What is to be done with the swarm.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Answer a request from another machine.
+    Respond(ResponseChannel<Vec<u8>>, Vec<u8>),
+    /// Pass a gossip message on, or not.
+    Verdict { message: MessageId, source: PeerId, acceptance: MessageAcceptance },
+    /// Gossip these frames' bodies.
+    Publish(Vec<PutFrame>),
+    /// Take part in the gossip, or no longer.
+    Gossip(bool),
+    /// Ask a peer; without a frame it has failed.
+    Ask { ask: u64, peer: Did, frame: Option<Vec<u8>> },
+    /// Call an address, by its index.
+    Call(usize),
+    /// Close every connection and end.
+    Stop(oneshot::Sender<()>),
+}
+
+pub(super) struct Driver<R> {
+    swarm: Swarm<Protocols>,
+    names: Names,
+    shared: Arc<Shared<R>>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    sender: mpsc::UnboundedSender<Command>,
+    /// Inputs in the order of what happened, whatever the node's thread does.
+    happened: mpsc::UnboundedSender<Input<Ticket>>,
+    listen_file: PathBuf,
+    addresses: BTreeSet<Multiaddr>,
+    targets: Vec<Multiaddr>,
+    calls: HashMap<ConnectionId, usize>,
+    peers: HashMap<PeerId, Option<IpAddr>>,
+    requests: Arc<Semaphore>,
+    gossip: Arc<Semaphore>,
+    /// Requests whose reply is not on its way yet.
+    owed: HashSet<InboundRequestId>,
+    asks: HashMap<OutboundRequestId, u64>,
+}
+
+impl<R: Reader + 'static> Driver<R> {
+    pub fn new(
+        swarm: Swarm<Protocols>,
+        names: Names,
+        shared: Arc<Shared<R>>,
+        listen_file: PathBuf,
+        targets: Vec<Multiaddr>,
+    ) -> (Self, mpsc::UnboundedSender<Command>) {
+        let (sender, commands) = mpsc::unbounded_channel();
+        let (happened, mut queue) = mpsc::unbounded_channel();
+        let inputs = shared.inputs.clone();
+        tokio::spawn(async move {
+            while let Some(input) = queue.recv().await {
+                if inputs.send(input).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let driver = Self {
+            swarm,
+            names,
+            shared,
+            commands,
+            sender: sender.clone(),
+            happened,
+            listen_file,
+            addresses: BTreeSet::new(),
+            targets,
+            calls: HashMap::new(),
+            peers: HashMap::new(),
+            requests: Arc::new(Semaphore::new(AT_WORK)),
+            gossip: Arc::new(Semaphore::new(GOSSIP_AT_WORK)),
+            owed: HashSet::new(),
+            asks: HashMap::new(),
+        };
+        (driver, sender)
+    }
+
+    pub async fn run(mut self) {
+        let mut done = None;
+        while done.is_none() || !self.owed.is_empty() {
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.event(event),
+                command = self.commands.recv() => match command {
+                    Some(Command::Stop(sender)) => done = Some(sender),
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+            }
+        }
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        while self.swarm.network_info().num_peers() > 0 {
+            self.swarm.select_next_some().await;
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Respond(channel, frame) => {
+                // Whoever asked may have gone.
+                let _ = self.swarm.behaviour_mut().frames.send_response(channel, frame);
+            }
+            Command::Verdict { message, source, acceptance } => self.verdict(&message, &source, acceptance),
+            Command::Publish(frames) => self.publish(frames),
+            Command::Gossip(joins) => self.take_part(joins),
+            Command::Ask { ask, peer, frame } => self.ask(ask, &peer, frame),
+            Command::Call(target) => self.call(target),
+            Command::Stop(_) => {}
+        }
+    }
+
+    fn happens(&self, input: Input<Ticket>) {
+        // A thread that has ended wants to know nothing.
+        let _ = self.happened.send(input);
+    }
+
+    fn event(&mut self, event: SwarmEvent<ProtocolsEvent>) {
+        match event {
+            SwarmEvent::NewListenAddr { address, .. } => {
+                self.addresses.insert(address);
+                self.write_addresses();
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.addresses.remove(&address);
+                self.write_addresses();
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.connected(peer_id, connection_id, &endpoint);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => self.parted(peer_id),
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.call_failed(connection_id, &error.to_string());
+            }
+            SwarmEvent::Behaviour(event) => self.protocol(event),
+            _ => {}
+        }
+    }
+
+    fn protocol(&mut self, event: ProtocolsEvent) {
+        match event {
+            ProtocolsEvent::Frames(event) => self.frames(event),
+            ProtocolsEvent::Gossip(event) => self.gossip_event(event),
+            ProtocolsEvent::Identify(identify::Event::Received { peer_id, info, .. })
+                if info.protocol_version != self.names.version() =>
+            {
+                self.shared.say.log(|| format!("{peer_id} is of another fleet: parting"));
+                let _ = self.swarm.disconnect_peer_id(peer_id);
+            }
+            ProtocolsEvent::Ping(ping::Event { connection, result: Err(ping::Failure::Timeout), .. }) => {
+                self.swarm.close_connection(connection);
+            }
+            _ => {}
+        }
+    }
+}
