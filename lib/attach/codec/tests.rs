@@ -1,0 +1,121 @@
+use super::*;
+use crate::attach::{HEADER_BYTES, body_length, read_body};
+use crate::event::Receipt;
+use crate::key::Key;
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn requests() -> Vec<Request> {
+    let ids = vec!["a".to_owned(), "\"\\\n\u{1}é😀".to_owned()];
+    vec![
+        Request::Put { events: vec![br#"{"a":[1,{"b":"}],\""}]}"#.to_vec(), b"{}".to_vec()] },
+        Request::Put { events: vec![] },
+        Request::Await { ids: ids.clone(), wait_ms: WAIT_LIMIT_MS },
+        Request::Sub {
+            patterns: ids.clone(),
+            types: vec![],
+            since: Some(time("2026-01-02T03:04:05.678Z")),
+            unanswered: true,
+            follow: false,
+        },
+        Request::Sub { patterns: vec![], types: ids.clone(), since: None, unanswered: false, follow: true },
+        Request::Ids { from: Timestamp::UNIX_EPOCH, to: time("2026-01-02T03:04:05Z"), after: None, fingerprint: None },
+        Request::Ids {
+            from: Timestamp::UNIX_EPOCH,
+            to: Timestamp::UNIX_EPOCH,
+            after: ids.first().cloned(),
+            fingerprint: Some("0-00".into()),
+        },
+        Request::Get { ids },
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let key = Key::from_seed(&[3; 32]);
+    let refused = Refused {
+        id: String::new(),
+        code: "clock".into(),
+        reason: "\u{1b}[31m".into(),
+        node_time: time("2026-01-02T03:04:05.678Z"),
+    };
+    let receipt = Receipt::sign(&key, vec!["a".into()], Timestamp::UNIX_EPOCH);
+    vec![
+        Reply::Stored { receipt: Some(receipt), refused: vec![] },
+        Reply::Stored { receipt: None, refused: vec![refused.clone(), refused] },
+        Reply::Answers { events: vec![b"{\"x\":1}".to_vec()] },
+        Reply::Events { events: vec![] },
+        Reply::Ids { ids: vec!["a".into(), "b".into()], more: true, same: false },
+        Reply::End,
+        Reply::Error { code: "busy".into(), reason: "try later".into() },
+    ]
+}
+
+#[test]
+fn what_is_written_is_canonical_and_reads_back() {
+    for request in requests() {
+        let mut frame = Vec::new();
+        request.frame(&mut frame).expect("fits");
+        let body = &frame[HEADER_BYTES..];
+        assert_eq!(crate::canon::canonical(&crate::jsonl::parse(body).expect("strict")), body, "{request:?}");
+        assert_eq!(Request::decode(body).expect("reads"), request);
+    }
+    for reply in replies() {
+        let mut frame = Vec::new();
+        reply.frame(&mut frame).expect("fits");
+        let body = &frame[HEADER_BYTES..];
+        assert_eq!(crate::canon::canonical(&crate::jsonl::parse(body).expect("strict")), body, "{reply:?}");
+        assert_eq!(Reply::decode(body).expect("reads"), reply);
+    }
+}
+
+#[test]
+fn other_spellings_are_refused() {
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        r#"{"op":1}"#,
+        r#"{"op":"nonsense"}"#,
+        r#"{"ids":["a"],"op":"get"} "#,
+        r#"{"op":"get","ids":["a"]}"#,
+        r#"{"ids":["a", "b"],"op":"get"}"#,
+        r#"{"ids":["\u0061"],"op":"get"}"#,
+        r#"{"ids":["a",1],"op":"get"}"#,
+        r#"{"ids":"a","op":"get"}"#,
+        r#"{"ids":["a"],"op":"get","other":1}"#,
+        r#"{"ids":["a"],"ids":["a"],"op":"get"}"#,
+        r#"{"events":[1],"op":"put"}"#,
+        r#"{"events":["{}"],"op":"put"}"#,
+        r#"{"events":[{}{}],"op":"put"}"#,
+        r#"{"ids":["a"],"op":"await","wait_ms":30001}"#,
+        r#"{"ids":["a"],"op":"await","wait_ms":-1}"#,
+        r#"{"ids":["a"],"op":"await"}"#,
+        r#"{"from":"now","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
+        r#"{"from":"1970-01-01T00:00:00Z","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
+    ] {
+        assert!(Request::decode(bad.as_bytes()).is_err(), "{bad}");
+    }
+    assert!(Request::decode(&[0xff; 9]).is_err());
+    assert!(Reply::decode(br#"{"op":"end","x":1}"#).is_err());
+    assert!(Reply::decode(br#"{"op":"stored","refused":[{}]}"#).is_err());
+}
+
+#[test]
+fn the_limit_is_exact() {
+    let empty = br#"{"ids":[""],"op":"get"}"#.len();
+    for (length, fits) in [(FRAME_LIMIT_BYTES, true), (FRAME_LIMIT_BYTES + 1, false)] {
+        let request = Request::Get { ids: vec!["x".repeat(length - empty)] };
+        let mut frame = b"before".to_vec();
+        assert_eq!(request.frame(&mut frame).is_ok(), fits, "{length}");
+        assert_eq!(frame.len() > 6, fits);
+        let body = format!(r#"{{"ids":["{}"],"op":"get"}}"#, "x".repeat(length - empty));
+        assert_eq!(Request::decode(body.as_bytes()).is_ok(), fits);
+        assert_eq!(body_length((length as u32).to_be_bytes()).is_ok(), fits);
+    }
+    let mut body = Vec::new();
+    let lying = read_body(&mut &[0xff; 64][..], &mut body);
+    assert!(matches!(lying, Err(FrameError::TooLarge(_))));
+    assert_eq!(body.capacity(), 0, "nothing was allocated");
+}
