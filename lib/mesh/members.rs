@@ -57,6 +57,11 @@ impl Members {
         self.fleet.is_none() || self.nodes.contains(did) || self.may_speak(did, now)
     }
 
+    /// May this key not speak any more?
+    pub fn is_barred(&self, did: &Did) -> bool {
+        self.revoked.contains(did) && !self.is_leader(did)
+    }
+
     /// Does the fleet name this key: in its file, or by a Leader's word?
     pub fn is_named(&self, did: &Did, now: Timestamp) -> bool {
         self.fleet.is_some() && self.is_peer(did, now)

@@ -5,6 +5,7 @@
 
 mod carry;
 mod dial;
+mod find;
 mod judge;
 mod log;
 mod members;
@@ -18,6 +19,7 @@ mod simulation;
 mod subscribe;
 mod waits;
 
+pub use dial::{Call, Remembered, Source, Target};
 pub use judge::{Code, Fault, check};
 pub use log::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, id_of};
 pub use members::Members;

@@ -1,7 +1,7 @@
 //! The node: what it does with each input, one batch and one commit at a time.
 
 use super::carry::Carry;
-use super::dial::Calls;
+use super::dial::{Call, Calls, Remembered, Source, Target};
 use super::judge::{self, Fault};
 use super::peers::Peer;
 use super::rate::Rates;
@@ -55,8 +55,8 @@ pub struct Config {
     pub leads: bool,
     /// Keys of the nodes in the fleet file.
     pub nodes: Vec<Did>,
-    /// The addresses to call: who must answer at each, if they say.
-    pub targets: Vec<Option<Did>>,
+    /// The addresses to call for ever.
+    pub targets: Vec<Target>,
     /// What the log takes on disk, at most.
     pub log_limit_bytes: u64,
     /// Spreads the times of calls.
@@ -95,8 +95,10 @@ pub enum Input<T> {
     Connected {
         /// Its key.
         peer: Did,
-        /// The address that was called, by its index.
-        target: Option<usize>,
+        /// The call that it came of.
+        call: Option<u64>,
+        /// The address that answered, if we called.
+        address: Option<String>,
     },
     /// A peer's last connection has closed.
     Disconnected {
@@ -105,8 +107,22 @@ pub enum Input<T> {
     },
     /// A call came to nothing.
     CallFailed {
-        /// The address, by its index.
-        target: usize,
+        /// Its number.
+        call: u64,
+    },
+    /// Addresses of a peer were learnt.
+    Found {
+        /// Its key.
+        peer: Did,
+        /// Where it may be.
+        addresses: Vec<String>,
+        /// How they were learnt.
+        source: Source,
+    },
+    /// A connected peer is of another fleet.
+    Foreign {
+        /// Its key.
+        peer: Did,
     },
     /// A peer began to listen to gossip, or gossip of its was lost: what it
     /// holds may be missing here.
@@ -169,8 +185,10 @@ pub enum Action<T> {
         /// What.
         request: Request,
     },
-    /// Call the address of this index.
-    Call(usize),
+    /// Call a peer.
+    Call(Call),
+    /// Write down whom to call after a restart.
+    Remember(Vec<Remembered>),
     /// The log holds something new, up to this place.
     Grown(u64),
     /// The log failed; what depended on it was answered so.
@@ -193,6 +211,8 @@ pub struct Node<L, T> {
     /// Does it take part in the gossip?
     pub(super) gossips: bool,
     pruned_ms: Option<u64>,
+    /// When peers are written down next, if there is anything new.
+    pub(super) remembers_ms: Option<u64>,
     pub(super) stopping: bool,
 }
 
@@ -212,6 +232,7 @@ impl<L: Log, T> Node<L, T> {
             rates: Rates::default(),
             gossips: false,
             pruned_ms: None,
+            remembers_ms: None,
             stopping: false,
             config,
         };
@@ -251,14 +272,17 @@ impl<L: Log, T> Node<L, T> {
             Input::Put { ticket, origin, events } => self.put(ticket, origin, events, now, batch),
             Input::Ask { ticket, origin, request } => self.ask(ticket, origin, request, now, batch),
             Input::Gossip { ticket, events } => self.gossip(ticket, events, now, batch),
-            Input::Connected { peer, target } => self.connected(peer, target, now),
+            Input::Connected { peer, call, address } => self.connected(peer, call, address.as_deref(), now),
             Input::Disconnected { peer } => self.disconnected(peer, now),
-            Input::CallFailed { target } => self.calls.failed(target, now.uptime_ms),
+            Input::CallFailed { call } => self.calls.failed(call, now.uptime_ms),
+            Input::Found { peer, addresses, source } => self.found(peer, addresses, source, now),
+            Input::Foreign { peer } => self.calls.foreign(&peer, now.uptime_ms),
             Input::Behind { peer } => self.behind(&peer, now),
             Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
             Input::Tick => self.tick(now, batch),
             Input::Stop => {
                 self.stopping = true;
+                batch.actions.extend(self.remember(now));
                 batch.actions.extend(self.waits.end(u64::MAX));
             }
         }
@@ -313,7 +337,7 @@ impl<L: Log, T> Node<L, T> {
                 peer.compare_soon(now.uptime_ms);
             }
         }
-        actions.extend(self.calls.due(now.uptime_ms).into_iter().map(Action::Call));
+        self.call(belongs, now, actions);
         let asks = if belongs { self.compare(now) } else { self.hand_on(now) };
         match asks {
             Ok(asks) => actions.extend(asks),

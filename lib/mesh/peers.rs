@@ -22,10 +22,11 @@ impl Peer {
 }
 
 impl<L: Log, T> Node<L, T> {
-    pub(super) fn connected(&mut self, peer: Did, target: Option<usize>, now: Now) {
-        self.calls.connected(peer, target, now.uptime_ms);
+    pub(super) fn connected(&mut self, peer: Did, call: Option<u64>, address: Option<&str>, now: Now) {
+        self.calls.connected(peer, call, address, now.wall, now.uptime_ms);
+        self.remember_soon(now);
         let fresh = || Peer { comparison: Comparison::new(now.uptime_ms), is_node: false };
-        self.peers.entry(peer).or_insert_with(fresh).is_node |= target.is_some();
+        self.peers.entry(peer).or_insert_with(fresh).is_node |= call.is_some();
     }
 
     pub(super) fn disconnected(&mut self, peer: Did, now: Now) {

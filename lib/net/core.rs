@@ -80,7 +80,7 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             Some(Command::Verdict { message, source, acceptance })
         }
         // A message's verdict is no reply, nor the other way round.
-        Action::Reply(Ticket::Gossip { .. }, _) | Action::Verdict(Ticket::Reply(_), _) => None,
+        Action::Reply(Ticket::Gossip { .. }, _) | Action::Verdict(Ticket::Reply(_), _) | Action::Remember(_) => None,
         Action::Publish(events) => {
             let mut frames = PutFrames::default();
             for wire in &events {
@@ -94,7 +94,7 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             let sealed = request.frame(&mut frame);
             Some(Command::Ask { ask, peer, frame: sealed.is_ok().then_some(frame) })
         }
-        Action::Call(target) => Some(Command::Call(target)),
+        Action::Call(call) => Some(Command::Call(call)),
         Action::Grown(place) => {
             grown.send_replace(place);
             None

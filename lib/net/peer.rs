@@ -41,6 +41,12 @@ pub fn peer_of(address: &Multiaddr) -> Option<Did> {
     did_of(&peer_id_in(address)?)
 }
 
+/// An address as `mesh` keeps it: without the peer's name.
+pub(super) fn place(address: &Multiaddr) -> String {
+    let place: Multiaddr = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
+    place.to_string()
+}
+
 pub(super) fn peer_id_in(address: &Multiaddr) -> Option<PeerId> {
     address.iter().find_map(|part| if let Protocol::P2p(peer) = part { Some(peer) } else { None })
 }

@@ -7,7 +7,7 @@ use super::swarm::{Names, build};
 use super::{peer, socket};
 use crate::enrol::Fleet;
 use crate::key::Key;
-use crate::mesh::{self, Log, LogError, Node};
+use crate::mesh::{self, Log, LogError, Node, Target};
 use libp2p::Multiaddr;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -180,7 +180,10 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             fleet: config.fleet,
             leads: config.leads,
             nodes: nodes.iter().filter_map(peer::peer_of).collect(),
-            targets: targets.iter().map(peer::peer_of).collect(),
+            targets: targets
+                .iter()
+                .map(|address| Target { peer: peer::peer_of(address), address: peer::place(address) })
+                .collect(),
             seed: seed().map_err(network)?,
             log_limit_bytes: config.log_limit_bytes,
         },
@@ -205,7 +208,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             .listen_on(address.clone())
             .map_err(|error| ServeError::Listen { address: address.clone(), reason: error.to_string() })?;
     }
-    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, targets);
+    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file);
     runtime.block_on(driver.listens(&config.listen, LISTEN_PATIENCE))?;
     let listener = bind(&config.socket)?;
     let say = config.say;

@@ -7,7 +7,7 @@ use crate::enrol::{Fleet, Leader};
 use crate::event::{Draft, Event, Stamp};
 use crate::key::{Did, Key};
 use crate::mesh::dial::Random;
-use crate::mesh::{Action, Config, Input, Node, Now, Origin, Outcome, Verdict, check};
+use crate::mesh::{Action, Call, Config, Input, Node, Now, Origin, Outcome, Target, Verdict, check};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +141,7 @@ impl World {
             fleet: Some(self.fleet.clone()),
             leads: member.leads,
             nodes: vec![key(0).did()],
-            targets: member.calls.iter().map(|target| Some(key(*target).did())).collect(),
+            targets: member.calls.iter().map(|target| target_of(*target)).collect(),
             log_limit_bytes: u64::MAX,
             seed: self.random.next(),
         };
@@ -246,8 +246,8 @@ impl World {
                 let to = self.index_of(&peer);
                 self.send(index, to, Letter::Request { from: index, ask, request });
             }
-            Action::Call(target) => self.call(index, target),
-            Action::Grown(_) => {}
+            Action::Call(call) => self.call(index, &call),
+            Action::Grown(_) | Action::Remember(_) => {}
             other => panic!("node {index}: {other:?}"),
         }
     }
@@ -262,20 +262,22 @@ impl World {
         self.connected.iter().filter_map(other).collect()
     }
 
-    fn call(&mut self, index: usize, target: usize) {
-        let other = self.members[index].calls[target];
+    fn call(&mut self, index: usize, call: &Call) {
+        let other = self.index_of(&call.peer.expect("all have names"));
         let pair = (index.min(other), index.max(other));
-        if self.cut.contains(&pair) || self.members[other].node.is_none() {
-            self.input(index, Input::CallFailed { target });
-        } else if self.connected.insert(pair) {
-            self.input(index, Input::Connected { peer: key(other).did(), target: Some(target) });
-            self.input(other, Input::Connected { peer: key(index).did(), target: None });
+        let is_there = !self.cut.contains(&pair) && self.members[other].node.is_some();
+        let call = call.call;
+        if is_there && self.connected.insert(pair) {
+            self.input(index, Input::Connected { peer: key(other).did(), call: Some(call), address: None });
+            self.input(other, Input::Connected { peer: key(index).did(), call: None, address: None });
             // Gossip tells those it meets what it listens to.
             for (listener, peer) in [(index, other), (other, index)] {
                 if self.members[listener].gossips {
                     self.input(peer, Input::Behind { peer: key(listener).did() });
                 }
             }
+        } else {
+            self.input(index, Input::CallFailed { call });
         }
     }
 
@@ -341,4 +343,9 @@ impl World {
 
 pub fn key(index: usize) -> Key {
     Key::from_seed(&[u8::try_from(index + 1).expect("a small world"); 32])
+}
+
+/// Where a node is called in this world.
+pub fn target_of(index: usize) -> Target {
+    Target { peer: Some(key(index).did()), address: index.to_string() }
 }

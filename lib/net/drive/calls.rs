@@ -1,15 +1,15 @@
 //! Connections: calls out, who is connected, and the addresses listened on.
 
 use super::Driver;
-use crate::mesh::{Input, Reader};
+use crate::mesh::{Call, Input, Reader};
 use crate::net::ServeError;
-use crate::net::peer::{did_of, peer_id_in};
+use crate::net::peer::{did_of, peer_id_of, place};
 use crate::net::serve::write_beside;
 use futures::StreamExt as _;
 use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -48,31 +48,35 @@ impl<R: Reader + 'static> Driver<R> {
         Ok(())
     }
 
-    pub(super) fn call(&mut self, target: usize) {
-        let Some(address) = self.targets.get(target) else { return };
-        let options = match peer_id_in(address) {
-            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address.clone()]).build(),
-            None => address.clone().into(),
+    pub(super) fn call(&mut self, call: &Call) {
+        let places = call.addresses.iter().filter_map(|text| text.parse::<Multiaddr>().ok());
+        let places: Vec<Multiaddr> = places.collect();
+        let options = match call.peer.as_ref().map(peer_id_of) {
+            // All at once: the first that answers counts.
+            Some(Some(peer)) => DialOpts::peer_id(peer).addresses(places).build(),
+            None if let Some(place) = places.into_iter().next() => place.into(),
+            _ => return self.happens(Input::CallFailed { call: call.call }),
         };
         let connection = options.connection_id();
-        self.calls.insert(connection, target);
+        self.calls.insert(connection, call.call);
         if let Err(error) = self.swarm.dial(options) {
-            self.call_failed(connection, &error.to_string());
+            self.call_failed(connection, &error);
         }
     }
 
-    pub(super) fn call_failed(&mut self, connection: ConnectionId, reason: &str) {
-        if let Some(target) = self.calls.remove(&connection) {
-            self.shared.say.log(|| format!("{}: {reason}", self.targets[target]));
-            self.happens(Input::CallFailed { target });
+    pub(super) fn call_failed(&mut self, connection: ConnectionId, error: &DialError) {
+        if let Some(call) = self.calls.remove(&connection) {
+            self.shared.say.log(|| format!("call: {error}"));
+            self.happens(Input::CallFailed { call });
         }
     }
 
     pub(super) fn connected(&mut self, peer_id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
-        let target = self.calls.remove(&connection);
+        let call = self.calls.remove(&connection);
         self.peers.insert(peer_id, address_of(endpoint));
         if let Some(peer) = did_of(&peer_id) {
-            self.happens(Input::Connected { peer, target });
+            let address = endpoint.is_dialer().then(|| place(endpoint.get_remote_address()));
+            self.happens(Input::Connected { peer, call, address });
         }
     }
 

@@ -10,7 +10,7 @@ use super::request::Shared;
 use super::swarm::{Names, Protocols, ProtocolsEvent};
 use crate::attach::PutFrame;
 use crate::key::Did;
-use crate::mesh::{Input, Reader};
+use crate::mesh::{Call, Input, Reader};
 use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -40,8 +40,8 @@ pub(super) enum Command {
     Gossip(bool),
     /// Ask a peer; without a frame it has failed.
     Ask { ask: u64, peer: Did, frame: Option<Vec<u8>> },
-    /// Call an address, by its index.
-    Call(usize),
+    /// Call a peer.
+    Call(Call),
     /// Close every connection and end.
     Stop(oneshot::Sender<()>),
 }
@@ -56,8 +56,8 @@ pub(super) struct Driver<R> {
     happened: mpsc::UnboundedSender<Input<Ticket>>,
     listen_file: PathBuf,
     addresses: BTreeSet<Multiaddr>,
-    targets: Vec<Multiaddr>,
-    calls: HashMap<ConnectionId, usize>,
+    /// The connections that are being made, and the calls they are for.
+    calls: HashMap<ConnectionId, u64>,
     peers: HashMap<PeerId, Option<IpAddr>>,
     requests: Arc<Semaphore>,
     gossip: Arc<Semaphore>,
@@ -72,7 +72,6 @@ impl<R: Reader + 'static> Driver<R> {
         names: Names,
         shared: Arc<Shared<R>>,
         listen_file: PathBuf,
-        targets: Vec<Multiaddr>,
     ) -> (Self, mpsc::UnboundedSender<Command>) {
         let (sender, commands) = mpsc::unbounded_channel();
         let (happened, mut queue) = mpsc::unbounded_channel();
@@ -93,7 +92,6 @@ impl<R: Reader + 'static> Driver<R> {
             happened,
             listen_file,
             addresses: BTreeSet::new(),
-            targets,
             calls: HashMap::new(),
             peers: HashMap::new(),
             requests: Arc::new(Semaphore::new(AT_WORK)),
@@ -135,7 +133,7 @@ impl<R: Reader + 'static> Driver<R> {
             Command::Publish(frames) => self.publish(frames),
             Command::Gossip(joins) => self.take_part(joins),
             Command::Ask { ask, peer, frame } => self.ask(ask, &peer, frame),
-            Command::Call(target) => self.call(target),
+            Command::Call(call) => self.call(&call),
             Command::Stop(_) => {}
         }
     }
@@ -160,7 +158,7 @@ impl<R: Reader + 'static> Driver<R> {
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => self.parted(peer_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
-                self.call_failed(connection_id, &error.to_string());
+                self.call_failed(connection_id, &error);
             }
             SwarmEvent::Behaviour(event) => self.protocol(event),
             _ => {}
