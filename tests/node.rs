@@ -484,3 +484,22 @@ fn a_dead_reader_hurts_nobody() {
     drop(dead);
     node.stop();
 }
+
+/// `cooee-pub` keeps no file while its own node may still take what it sent.
+#[test]
+fn what_a_killed_client_had_sent_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = start(folder.path(), 9, None, &[]);
+    let socket = folder.path().join("node.sock");
+    let events: Vec<_> = (0..40).map(|n| event(&key(5), "note", NOTE, json!(n), None)).collect();
+    let mut dying = Client::connect(&socket).expect("a node");
+    for event in &events {
+        dying.send(&Request::Put { events: vec![event.wire().to_vec()] }, Some(soon())).expect("sent");
+    }
+    drop(dying);
+    let taken = crate::shell::until(Duration::from_secs(60), || {
+        Some(read_all(&socket, &everything())).filter(|kept| kept.len() == events.len())
+    });
+    assert!(taken.is_some(), "{} of {}", read_all(&socket, &everything()).len(), events.len());
+    node.stop();
+}

@@ -27,10 +27,13 @@ pub(super) enum State {
     Kept,
 }
 
-/// One spool file and its events, in its order.
+/// Events that go together, and their spool file, in its order.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) entry: Entry,
+    /// Its file; none yet while the folder's own node may still take it all.
+    pub(super) entry: Option<Entry>,
+    /// When it was made, Unix time in µs: files sort by it.
+    pub(super) made_us: u64,
     pub(super) events: Vec<Waiting>,
     /// Frames that are not answered yet.
     pub(super) frames: usize,
@@ -107,15 +110,33 @@ impl Batch {
         self.events.iter().any(|waiting| waiting.state == State::Held)
     }
 
+    /// Would what is not over outlast a power cut?
+    pub(super) fn is_durable(&self) -> bool {
+        self.entry.as_ref().is_some_and(Entry::is_durable)
+    }
+
+    /// In the spool and on disk when this returns.
+    pub(super) fn keep(&mut self, spool: &Spool) -> Result<(), SpoolError> {
+        if let Some(entry) = &mut self.entry {
+            return entry.sync(spool);
+        }
+        let open = self.events.iter().filter(|waiting| waiting.state != State::Done);
+        self.entry = Some(spool.keep(self.made_us, open.map(|waiting| waiting.event.wire()))?);
+        Ok(())
+    }
+
     /// Leaves in the spool what is not over, unlocked for the next run.
     pub(super) fn close(mut self, spool: &Spool) -> Result<(), SpoolError> {
         self.shrink();
-        if self.events.is_empty() {
-            self.entry.done()
-        } else if self.reduced {
-            self.entry.reduce(spool, self.events.iter().map(|waiting| waiting.event.wire())).map(drop)
-        } else {
-            self.entry.sync(spool)
+        match self.entry.take() {
+            entry if self.events.is_empty() => entry.map_or(Ok(()), Entry::done),
+            Some(entry) if self.reduced => {
+                entry.reduce(spool, self.events.iter().map(|waiting| waiting.event.wire())).map(drop)
+            }
+            entry => {
+                self.entry = entry;
+                self.keep(spool)
+            }
         }
     }
 }

@@ -50,15 +50,14 @@ struct Flight {
     deadline: Instant,
 }
 
-/// Hands events over. Every event is in the spool before it is sent, and until
-/// a receipt that counts names it.
+/// Hands events over, and keeps in the spool what is not taken.
 ///
-/// The spool is fsynced before a node is called over the network, before an
-/// event is said to be kept, and where a receipt is not there [`SOON`]. The
-/// folder's own node mostly signs sooner; then the events are on its disk, and
-/// making them durable here as well would only cost the time of another fsync.
-/// In between, a kill loses nothing, and a power cut only what nobody was told
-/// about.
+/// Every event is in the spool and on disk before a node is called over the
+/// network, before it is said to be kept, when a link breaks, and where a
+/// receipt is not there [`SOON`]. The folder's own node mostly signs sooner:
+/// then the events are on its disk, and a file here would only cost the time of
+/// another journal commit. In between they are in the socket, where the node
+/// finds them even if we are killed.
 pub struct Sender {
     spool: Spool,
     connect: Box<dyn Connect>,
@@ -102,13 +101,12 @@ impl Sender {
         }
     }
 
-    /// Puts a batch into the spool, and in line to be sent. `ours` says which
-    /// events may be signed again.
-    pub fn submit(&mut self, events: Vec<(Event, bool)>, now: Timestamp) -> Result<(), SpoolError> {
-        let entry = self.spool.put(microseconds(now), events.iter().map(|(event, _)| event.wire()))?;
+    /// Puts a batch in line to be sent. `ours` says which events may be signed
+    /// again.
+    pub fn submit(&mut self, events: Vec<(Event, bool)>, now: Timestamp) {
         let events = events.into_iter().map(|(event, ours)| Waiting { event, ours, state: State::Sent }).collect();
-        self.enqueue(Batch { entry, events, frames: 0, reduced: false, leftover: false });
-        Ok(())
+        let made_us = microseconds(now);
+        self.enqueue(Batch { entry: None, made_us, events, frames: 0, reduced: false, leftover: false });
     }
 
     /// Only keeps a batch in the spool, for a later run to send.
@@ -188,7 +186,7 @@ impl Sender {
 
     /// From here on not even a power cut loses what is under way.
     fn sync(&mut self) -> Result<(), SpoolError> {
-        self.batches.values_mut().try_for_each(|batch| batch.entry.sync(&self.spool))
+        self.batches.values_mut().try_for_each(|batch| batch.keep(&self.spool))
     }
 
     /// Waits for one reply and takes it in.
@@ -198,7 +196,7 @@ impl Sender {
         }
         let Some(deadline) = self.in_flight.front().map(|flight| flight.deadline) else { return Ok(()) };
         if let Some(link) = &self.link
-            && self.batches.values().any(|batch| !batch.entry.is_durable())
+            && self.batches.values().any(|batch| !batch.is_durable())
             && !link.is_answering(SOON)
         {
             self.sync()?;
@@ -262,7 +260,7 @@ impl Sender {
         let Some(batch) = self.batches.get_mut(&number) else { return Ok(()) };
         let unheard = batch.unheard(range.clone());
         if !batch.is_over(range) {
-            batch.entry.sync(&self.spool)?;
+            batch.keep(&self.spool)?;
         }
         if !unheard.is_empty() {
             let security = matches!(why, Some(LinkError::WrongPeer(_)));

@@ -77,12 +77,8 @@ async fn connection<R: Reader + 'static>(stream: UnixStream, shared: Arc<Shared<
     };
     let forwarding = forward(read_frames, turns, &shared);
     let writing = write(writer, read_turns, is_gone, &shared);
-    tokio::pin!(reading, forwarding);
-    // A client that does not take its replies ends all three.
-    tokio::select! {
-        _ = writing => {}
-        () = async { tokio::join!(reading, forwarding); std::future::pending().await } => {}
-    }
+    // A client that is gone gets no replies; what it sent before is taken.
+    tokio::join!(reading, forwarding, writing);
 }
 
 /// Reads frames and sets them to be decoded, each on any core where that pays.
@@ -134,8 +130,19 @@ fn ready(reply: Reply) -> oneshot::Receiver<Reply> {
 }
 
 async fn write<R: Reader + 'static>(
-    mut writer: OwnedWriteHalf,
+    writer: OwnedWriteHalf,
     mut turns: mpsc::Receiver<Turn>,
+    gone: watch::Receiver<bool>,
+    shared: &Arc<Shared<R>>,
+) {
+    if reply(writer, &mut turns, gone, shared).await.is_err() {
+        while turns.recv().await.is_some() {}
+    }
+}
+
+async fn reply<R: Reader + 'static>(
+    mut writer: OwnedWriteHalf,
+    turns: &mut mpsc::Receiver<Turn>,
     mut gone: watch::Receiver<bool>,
     shared: &Arc<Shared<R>>,
 ) -> io::Result<()> {

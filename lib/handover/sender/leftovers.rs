@@ -2,7 +2,7 @@
 
 use super::super::Notice;
 use super::super::batch::{Batch, State, Waiting};
-use super::Sender;
+use super::{Sender, microseconds};
 use crate::event::Event;
 use crate::jsonl::Lines;
 use crate::spool::{Entry, SpoolError};
@@ -43,7 +43,8 @@ impl Sender {
             }
             reduced = true;
         }
-        let batch = Batch { entry, events, frames: 0, reduced, leftover: true };
+        let made_us = microseconds(now);
+        let batch = Batch { entry: Some(entry), made_us, events, frames: 0, reduced, leftover: true };
         if batch.events.is_empty() {
             self.close(batch);
             return Ok(None);

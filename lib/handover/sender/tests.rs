@@ -73,30 +73,60 @@ fn sender(near: bool, soon: bool, kind: &str) -> (TempDir, Sender) {
             agent: None,
         };
         let event = draft.sign(&key(), &Stamp { id: Uuid::now_v7(), time: now, sequence }).expect("signed");
-        sender.submit(vec![(event, true)], now).expect("there");
+        sender.submit(vec![(event, true)], now);
     }
     (folder, sender)
 }
 
 fn durable(sender: &Sender) -> Vec<bool> {
-    sender.batches.values().map(|batch| batch.entry.is_durable()).collect()
+    sender.batches.values().map(|batch| batch.is_durable()).collect()
 }
 
 #[test]
-fn a_near_node_that_signs_soon_saves_the_fsync() {
+fn what_a_near_node_signs_soon_needs_no_file() {
     let (folder, mut sender) = sender(true, true, "note");
+    let files = || folder.path().read_dir().expect("listed").count();
     sender.advance().expect("sent");
     sender.wait().expect("received");
-    assert_eq!(durable(&sender), [false], "one is over, the other under way");
-    assert_eq!(folder.path().read_dir().expect("listed").count(), 1);
+    assert_eq!((durable(&sender), files()), (vec![false], 0), "one is over, the other under way");
     sender.wait().expect("received");
-    assert_eq!(folder.path().read_dir().expect("listed").count(), 0);
+    assert_eq!(files(), 0);
     let said: Vec<_> = std::iter::from_fn(|| sender.notice()).collect();
     assert!(matches!(said[..], [Notice::Stored(_), Notice::Stored(_)]), "{said:?}");
 }
 
 #[test]
-fn while_a_near_node_takes_its_time_the_spool_is_synced() {
+fn what_was_under_way_when_a_near_node_died_is_kept() {
+    let (folder, mut sender) = sender(true, true, "note");
+    sender.advance().expect("sent");
+    sender.wait().expect("received");
+    sender.link = None;
+    while sender.is_busy() {
+        sender.connect = Box::new(Gone);
+        sender.wait().expect("kept");
+    }
+    sender.finish().expect("kept");
+    let names: Vec<_> = folder.path().read_dir().expect("listed").collect();
+    assert_eq!(names.len(), 1, "the one that no receipt names");
+    let said: Vec<_> = std::iter::from_fn(|| sender.notice()).collect();
+    assert!(matches!(&said[..], [Notice::Stored(_), Notice::Kept { ids, .. }] if ids.len() == 1), "{said:?}");
+}
+
+/// No node any more.
+struct Gone;
+
+impl Connect for Gone {
+    fn near(&mut self) -> Result<Option<Box<dyn Link>>, LinkError> {
+        Ok(None)
+    }
+
+    fn far(&mut self, _deadline: Instant) -> Result<Box<dyn Link>, LinkError> {
+        Err(LinkError::Unreachable("nobody".to_owned()))
+    }
+}
+
+#[test]
+fn what_a_near_node_takes_its_time_over_is_kept_meanwhile() {
     let (_folder, mut sender) = sender(true, false, "note");
     sender.advance().expect("sent");
     assert_eq!(durable(&sender), [false, false]);

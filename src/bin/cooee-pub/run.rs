@@ -247,7 +247,7 @@ impl Run {
             self.report.flush(io);
             return Ok(());
         }
-        self.sender.submit(events, now).map_err(spool_failure)?;
+        self.sender.submit(events, now);
         self.sender.advance().map_err(sync_failure)
     }
 
