@@ -64,19 +64,13 @@ impl Spool {
         Ok(Self { folder: folder.to_owned(), handle })
     }
 
-    /// Puts a batch into the spool, under a name of its own and locked: a kill
-    /// of this command does not lose it from now on, a power cut may until
-    /// [`Entry::sync`]. Names sort by `now_us`, Unix time in µs. On any failure
-    /// no file is left.
-    pub fn put<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
-        let unique = getrandom::u32().map_err(io::Error::from).map_err(SpoolError::at(&self.folder))?;
-        Entry::write(self, self.folder.join(format!("{now_us:020}-{unique:08x}.jsonl")), events, false)
-    }
-
-    /// Keeps a batch: as [`Spool::put`], and on disk when this returns. On any
-    /// failure no file is left.
+    /// Keeps a batch under a name of its own, locked, and on disk when this
+    /// returns. Names sort by `now_us`, Unix time in µs. On any failure no file
+    /// is left.
     pub fn keep<'a>(&self, now_us: u64, events: impl IntoIterator<Item = &'a [u8]>) -> Result<Entry, SpoolError> {
-        let mut entry = self.put(now_us, events)?;
+        let unique = getrandom::u32().map_err(io::Error::from).map_err(SpoolError::at(&self.folder))?;
+        let path = self.folder.join(format!("{now_us:020}-{unique:08x}.jsonl"));
+        let mut entry = Entry::write(self, path, events, false)?;
         match entry.sync(self) {
             Ok(()) => Ok(entry),
             Err(error) => {
@@ -164,13 +158,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spool = Spool::open(folder.path()).expect("there");
         assert!(spool.keep(1, [&b"{}"[..]]).expect("kept").is_durable());
-        let mut entry = spool.put(2, [&b"{}"[..]]).expect("there");
-        assert!(!entry.is_durable());
-        entry.sync(&spool).expect("synced");
-        assert!(entry.is_durable());
-        drop(entry);
-        let claimed: Vec<_> = spool.unlocked().expect("listed").collect();
-        assert_eq!(claimed.iter().map(Entry::is_durable).collect::<Vec<_>>(), [false, false]);
+        let mut claimed: Vec<_> = spool.unlocked().expect("listed").collect();
+        assert_eq!(claimed.iter().map(Entry::is_durable).collect::<Vec<_>>(), [false]);
+        claimed[0].sync(&spool).expect("synced");
+        assert!(claimed[0].is_durable());
     }
 
     #[test]

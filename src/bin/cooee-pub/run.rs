@@ -370,5 +370,5 @@ fn spool_failure(error: SpoolError) -> Failure {
 
 /// The disk did not take what was written already.
 fn sync_failure(error: SpoolError) -> Failure {
-    Failure::could_not_run(error).hint("what is there of it is sent by the next run; it may not be all")
+    Failure::could_not_run(error).hint("what has no receipt is not kept")
 }
