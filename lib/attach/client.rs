@@ -44,7 +44,12 @@ impl Client {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoNode(error),
             _ => ClientError::Refused(error),
         })?;
-        Ok(Self { stream, out: Vec::new(), body: Vec::new() })
+        Ok(Self::over(stream))
+    }
+
+    /// Over a connection that is there already.
+    pub fn over(stream: UnixStream) -> Self {
+        Self { stream, out: Vec::new(), body: Vec::new() }
     }
 
     /// Sends one request.
@@ -87,7 +92,7 @@ impl Client {
 
     /// A second handle on the connection, for another thread.
     pub fn split(&self) -> io::Result<Self> {
-        Ok(Self { stream: self.stream.try_clone()?, out: Vec::new(), body: Vec::new() })
+        Ok(Self::over(self.stream.try_clone()?))
     }
 }
 

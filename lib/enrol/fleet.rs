@@ -4,6 +4,7 @@ use crate::canon::{base64url, blake3_hex, canonical, from_base64url};
 use crate::jsonl;
 use crate::key::Did;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What a join string starts with.
 const SCHEME: &str = "cooee://";
@@ -177,14 +178,28 @@ impl Invitation {
     }
 }
 
-/// Is this a multiaddr that ends with the PeerId of an Ed25519 key, as in
-/// `/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…`? Which transports are known is for
-/// the node to say.
+/// Is this a multiaddr of TCP or QUIC that ends with the PeerId of an Ed25519
+/// key, as in `/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…`?
 pub fn is_node_address(text: &str) -> bool {
-    let spelled = text.len() <= 512 && text.bytes().all(|b| b.is_ascii_graphic());
-    let (Some(rest), true) = (text.strip_prefix('/'), spelled) else { return false };
-    let Some((transport, peer)) = rest.rsplit_once("/p2p/") else { return false };
-    !transport.is_empty() && transport.split('/').all(|part| !part.is_empty()) && Did::from_peer_id(peer).is_some()
+    let Some((transport, peer)) = text.rsplit_once("/p2p/") else { return false };
+    text.len() <= 512 && is_transport(transport) && Did::from_peer_id(peer).is_some()
+}
+
+fn is_transport(text: &str) -> bool {
+    let port = |text: &str| text.parse::<u16>().is_ok();
+    let mut parts = text.split('/');
+    let host = match [parts.next(), parts.next(), parts.next()] {
+        [Some(""), Some("ip4"), Some(host)] => host.parse::<Ipv4Addr>().is_ok(),
+        [Some(""), Some("ip6"), Some(host)] => host.parse::<Ipv6Addr>().is_ok(),
+        [Some(""), Some("dns" | "dns4" | "dns6"), Some(host)] => {
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        }
+        _ => false,
+    };
+    host && match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some("tcp"), Some(number), None, None] | [Some("udp"), Some(number), Some("quic-v1"), None] => port(number),
+        _ => false,
+    }
 }
 
 fn strict<T: DeserializeOwned>(text: &[u8]) -> Result<T, FleetError> {

@@ -20,6 +20,36 @@ pub enum LinkError {
     WrongPeer(String),
 }
 
+impl LinkError {
+    const UNREACHABLE: &str = "unreachable";
+    const TIMED_OUT: &str = "timed_out";
+    const BROKEN: &str = "broken";
+    const WRONG_PEER: &str = "wrong_peer";
+
+    /// As whoever dials for us says it, in place of a reply.
+    pub fn to_reply(&self) -> Reply {
+        let code = match self {
+            Self::Unreachable(_) => Self::UNREACHABLE,
+            Self::TimedOut => Self::TIMED_OUT,
+            Self::Broken(_) => Self::BROKEN,
+            Self::WrongPeer(_) => Self::WRONG_PEER,
+        };
+        Reply::Error { code: code.to_owned(), reason: self.to_string() }
+    }
+
+    /// What came instead of a reply, if it is that.
+    pub fn in_reply(reply: Reply) -> Result<Reply, Self> {
+        let Reply::Error { code, reason } = reply else { return Ok(reply) };
+        Err(match code.as_str() {
+            Self::UNREACHABLE => Self::Unreachable(reason),
+            Self::TIMED_OUT => Self::TimedOut,
+            Self::BROKEN => Self::Broken(reason),
+            Self::WRONG_PEER => Self::WrongPeer(reason),
+            _ => return Ok(Reply::Error { code, reason }),
+        })
+    }
+}
+
 /// A connection that takes requests and gives replies in the same order.
 /// Several requests may be under way.
 pub trait Link: Send {
@@ -76,5 +106,26 @@ impl From<ClientError> for LinkError {
             ClientError::TimedOut => Self::TimedOut,
             ClientError::Refused(_) | ClientError::Closed | ClientError::Frame(_) => Self::Broken(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dial_came_to_is_not_taken_for_a_reply() {
+        for error in [
+            LinkError::Unreachable("a".to_owned()),
+            LinkError::TimedOut,
+            LinkError::Broken("b".to_owned()),
+            LinkError::WrongPeer("c".to_owned()),
+        ] {
+            let back = LinkError::in_reply(error.to_reply()).expect_err("no reply");
+            assert_eq!(format!("{back:?}"), format!("{error:?}"));
+        }
+        let busy = Reply::Error { code: "busy".to_owned(), reason: "later".to_owned() };
+        assert_eq!(LinkError::in_reply(busy.clone()).expect("a node's reply"), busy);
+        assert_eq!(LinkError::in_reply(Reply::End).expect("a node's reply"), Reply::End);
     }
 }

@@ -87,17 +87,16 @@ impl Dialer {
     pub fn request(&mut self, request: &Request, deadline: Instant) -> Result<Reply, DialError> {
         let mut frame = Vec::new();
         request.frame(&mut frame)?;
-        self.request_frame(frame, deadline)
+        Ok(Reply::decode(&self.carry(frame, deadline)?)?)
     }
 
-    /// Asks with a frame that is made already, header included.
-    pub fn request_frame(&mut self, frame: Vec<u8>, deadline: Instant) -> Result<Reply, DialError> {
+    /// Takes a frame there, header included, and the body of its reply back.
+    pub fn carry(&mut self, frame: Vec<u8>, deadline: Instant) -> Result<Vec<u8>, DialError> {
         let Self { swarm, peer, runtime } = self;
-        let body = runtime.block_on(async {
+        runtime.block_on(async {
             let asked = swarm.behaviour_mut().send_request(peer, frame);
             tokio::time::timeout_at(deadline.into(), reply(swarm, asked)).await.unwrap_or(Err(DialError::TimedOut))
-        })?;
-        Ok(Reply::decode(&body)?)
+        })
     }
 }
 

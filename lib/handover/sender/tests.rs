@@ -79,7 +79,7 @@ fn sender(near: bool, soon: bool, kind: &str) -> (TempDir, Sender) {
 }
 
 fn durable(sender: &Sender) -> Vec<bool> {
-    sender.batches.values().map(|batch| batch.is_durable()).collect()
+    sender.batches.values().map(Batch::is_durable).collect()
 }
 
 #[test]

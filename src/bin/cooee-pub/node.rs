@@ -1,13 +1,20 @@
 //! Which node is asked, and whose receipts count.
 
 use cooee::attach::{Client, ClientError, Reply};
-use cooee::cli::{Failure, Folder, read_bounded};
+use cooee::cli::{Failure, Folder, read_bounded, this_program};
+use cooee::enrol::is_node_address;
 use cooee::handover::{Connect, Link, LinkError, Trusted};
 use cooee::key::Key;
-use cooee::net::{self, DialError, Dialer, Multiaddr};
-use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// What calls nodes for us: it links libp2p, so that this command, which mostly
+/// needs none, starts without it.
+const DIALS: &str = "cooee-dial";
 
 /// The `listen` file is never larger.
 const LISTEN_LIMIT_BYTES: u64 = 64 * 1024;
@@ -19,7 +26,7 @@ pub struct Nodes {
     /// The folder's own node; none where `--peer` names another.
     socket: Option<PathBuf>,
     /// Nodes that can be dialled.
-    addresses: Vec<Multiaddr>,
+    addresses: Vec<String>,
     fleet: Option<String>,
     /// What is said where nobody can be asked.
     nobody: String,
@@ -42,19 +49,15 @@ impl Nodes {
         }
         let mut addresses = Vec::new();
         for text in peers {
-            let address = net::address(text).map_err(|error| {
-                Failure::could_not_run(format_args!("--peer \"{text}\": {error}"))
-                    .hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
-            })?;
-            if !trusted.add_address(text) {
-                return Err(Failure::could_not_run(format_args!("--peer \"{text}\" names no node"))
-                    .hint("its end says which: /p2p/ID"));
+            if !is_node_address(text) || !trusted.add_address(text) {
+                return Err(Failure::could_not_run(format_args!("--peer \"{text}\" is no address of a node"))
+                    .hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID"));
             }
-            addresses.push(address);
+            addresses.push(text.clone());
         }
         if peers.is_empty() {
             let named = fleet.iter().flat_map(|fleet| &fleet.nodes);
-            addresses.extend(named.filter_map(|text| net::address(text).ok()));
+            addresses.extend(named.filter(|text| is_node_address(text)).cloned());
         }
         let path = folder.path().display();
         Ok(Self {
@@ -86,45 +89,60 @@ impl Connect for Nodes {
         if self.addresses.is_empty() {
             return Err(LinkError::Unreachable(self.nobody.clone()));
         }
-        let dialer = Dialer::connect(&self.addresses, self.fleet.as_deref(), deadline);
-        let dialer = dialer.map_err(|error| link_error(&error))?;
-        Ok(Box::new(Dialled { dialer, replies: VecDeque::new() }))
+        Dialled::call(&self.addresses, self.fleet.as_deref(), deadline)
+            .map(|link| Box::new(link) as Box<dyn Link>)
+            .map_err(|error| LinkError::Broken(format!("{DIALS}: {error}")))
     }
 }
 
-/// A node on another machine. It is asked one request after the other.
+/// A node on another machine, called by a process of its own. It is asked one
+/// request after the other.
 struct Dialled {
-    dialer: Dialer,
-    replies: VecDeque<Reply>,
+    client: Client,
+    process: Child,
+}
+
+impl Dialled {
+    fn call(addresses: &[String], fleet: Option<&str>, deadline: Instant) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Beside this program and nowhere else: a PATH may be anybody's.
+        let mut command = Command::new(this_program().with_file_name(DIALS));
+        command.args(fleet.map(|fleet| format!("--fleet={fleet}")));
+        command.arg(format!("--timeout={}ms", left.as_millis().max(1))).arg("--").args(addresses);
+        command.stdin(OwnedFd::from(theirs.try_clone()?)).stdout(OwnedFd::from(theirs));
+        // What it has to say comes instead of a reply.
+        let process = command.stderr(Stdio::null()).spawn()?;
+        Ok(Self { client: Client::over(ours), process })
+    }
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Link for Dialled {
     fn send(&mut self, frame: &[u8], deadline: Instant) -> Result<(), LinkError> {
-        let reply = self.dialer.request_frame(frame.to_vec(), deadline).map_err(|error| link_error(&error))?;
-        self.replies.push_back(reply);
-        Ok(())
+        match self.client.send_frames(frame, Some(deadline)) {
+            // It has ended, and said why.
+            Err(ClientError::Closed) => Ok(()),
+            sent => Ok(sent?),
+        }
     }
 
-    fn receive(&mut self, _deadline: Instant) -> Result<Reply, LinkError> {
-        self.replies.pop_front().ok_or_else(|| LinkError::Broken("nothing was asked".to_owned()))
+    fn receive(&mut self, deadline: Instant) -> Result<Reply, LinkError> {
+        LinkError::in_reply(self.client.receive(Some(deadline))?)
     }
 
     fn is_near(&self) -> bool {
         false
     }
 
-    fn is_answering(&self, _patience: Duration) -> bool {
-        !self.replies.is_empty()
-    }
-}
-
-fn link_error(error: &DialError) -> LinkError {
-    match error {
-        DialError::WrongPeer { .. } => LinkError::WrongPeer(error.to_string()),
-        DialError::TimedOut => LinkError::TimedOut,
-        DialError::NoAddress | DialError::Unreachable(_) | DialError::OtherFleet => {
-            LinkError::Unreachable(error.to_string())
-        }
-        DialError::Broken(_) | DialError::Frame(_) | DialError::Network(_) => LinkError::Broken(error.to_string()),
+    fn is_answering(&self, patience: Duration) -> bool {
+        self.client.is_answering(patience)
     }
 }
