@@ -497,7 +497,7 @@ fn what_a_killed_client_had_sent_is_taken() {
         dying.send(&Request::Put { events: vec![event.wire().to_vec()] }, Some(soon())).expect("sent");
     }
     drop(dying);
-    let taken = crate::shell::until(Duration::from_secs(60), || {
+    let taken = crate::shell::until(Duration::from_mins(1), || {
         Some(read_all(&socket, &everything())).filter(|kept| kept.len() == events.len())
     });
     assert!(taken.is_some(), "{} of {}", read_all(&socket, &everything()).len(), events.len());
