@@ -140,7 +140,7 @@ def start():
     jobs = [jobs[0], *jobs, lambda: spawn(["/bin/true"]), lambda: spawn(["jq", "-n", "1"])]
     _, *times, true, jq = side_by_side(300, *jobs)
     for name, seconds in zip(names, times):
-        goal = "—" if name in ("cooee-pub", "cooee-sub") else "1.7 x"
+        goal = "—" if name in ("cooee-dial", "cooee-sub") else "1.7 x"
         row(f"{name} --version", ms(seconds), ms(true), f"{seconds / true:.2f} x", goal)
     row("jq -n 1, for comparison", ms(jq), ms(true), f"{jq / true:.2f} x", "")
 
