@@ -19,3 +19,4 @@ pub mod spool;
 pub mod store;
 pub mod trust;
 pub mod ucxl;
+pub mod watch;

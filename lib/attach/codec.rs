@@ -5,7 +5,7 @@
 //! comparing the bytes.
 
 use super::frame::{FRAME_LIMIT_BYTES, FrameError, seal};
-use super::message::{Refused, Reply, Request, WAIT_LIMIT_MS, WireEvent};
+use super::message::{Refused, Reply, Request, WAIT_LIMIT_MS};
 use crate::event::rfc3339;
 use crate::jsonl::{Object, Scanner, Value, string};
 use jiff::Timestamp;
@@ -57,12 +57,14 @@ impl Request {
                 array(out, "{\"ids\":[", ids, |out, id| string(out, id));
                 out.extend_from_slice(b",\"op\":\"get\"}");
             }
+            Self::Peers => out.extend_from_slice(b"{\"op\":\"peers\"}"),
+            Self::Clock => out.extend_from_slice(b"{\"op\":\"clock\"}"),
         }
     }
 
     fn read(op: &str, object: &Object<'_>) -> Result<Self, FrameError> {
         Ok(match op {
-            "put" => Self::Put { events: events(object)? },
+            "put" => Self::Put { events: objects(object, "events")? },
             "await" => Self::Await {
                 ids: strings(object, "ids")?,
                 wait_ms: member(object, "wait_ms", |value| value.as_u64().filter(|wait| *wait <= WAIT_LIMIT_MS))?,
@@ -81,6 +83,8 @@ impl Request {
                 fingerprint: optional(object, "fingerprint", text)?,
             },
             "get" => Self::Get { ids: strings(object, "ids")? },
+            "peers" => Self::Peers,
+            "clock" => Self::Clock,
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
         })
     }
@@ -121,6 +125,13 @@ impl Reply {
                 array(out, "{\"ids\":[", ids, |out, id| string(out, id));
                 out.extend_from_slice(format!(",\"more\":{more},\"op\":\"ids\",\"same\":{same}}}").as_bytes());
             }
+            Self::Peers { records } => {
+                array(out, "{\"op\":\"peers\",\"records\":[", records, |out, record| out.extend_from_slice(record));
+                out.push(b'}');
+            }
+            Self::Clock { time } => {
+                out.extend_from_slice(format!("{{\"op\":\"clock\",\"time\":\"{}\"}}", rfc3339(*time)).as_bytes());
+            }
             Self::End => out.extend_from_slice(b"{\"op\":\"end\"}"),
             Self::Error { code, reason } => {
                 out.extend_from_slice(b"{\"code\":");
@@ -138,8 +149,10 @@ impl Reply {
                 receipt: optional(object, "receipt", |value| serde_json::from_str(value.raw()).ok())?,
                 refused: list(object, "refused", |value| Refused::read(value.raw()))?,
             },
-            "answers" => Self::Answers { events: events(object)? },
-            "events" => Self::Events { events: events(object)? },
+            "answers" => Self::Answers { events: objects(object, "events")? },
+            "events" => Self::Events { events: objects(object, "events")? },
+            "peers" => Self::Peers { records: objects(object, "records")? },
+            "clock" => Self::Clock { time: member(object, "time", moment)? },
             "ids" => Self::Ids {
                 ids: strings(object, "ids")?,
                 more: member(object, "more", |value| value.as_bool())?,
@@ -231,8 +244,9 @@ fn strings(object: &Object<'_>, name: &'static str) -> Result<Vec<String>, Frame
     list(object, name, text)
 }
 
-fn events(object: &Object<'_>) -> Result<Vec<WireEvent>, FrameError> {
-    list(object, "events", |value| value.raw().starts_with('{').then(|| value.raw().as_bytes().to_vec()))
+/// Objects as they stand, not looked at.
+fn objects(object: &Object<'_>, name: &'static str) -> Result<Vec<Vec<u8>>, FrameError> {
+    list(object, name, |value| value.raw().starts_with('{').then(|| value.raw().as_bytes().to_vec()))
 }
 
 fn text(value: Value<'_>) -> Option<String> {

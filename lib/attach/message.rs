@@ -9,6 +9,9 @@ use jiff::Timestamp;
 /// An event's RFC 8785 form with `sig`, not looked at.
 pub type WireEvent = Vec<u8>;
 
+/// A record's RFC 8785 form, not looked at.
+pub type WireRecord = Vec<u8>;
+
 /// The longest `wait_ms` of an `await`: 30 s.
 pub const WAIT_LIMIT_MS: u64 = 30_000;
 /// The most ids in one reply to `ids`: what fits with room to spare.
@@ -64,6 +67,12 @@ pub enum Request {
         /// Ids.
         ids: Vec<String>,
     },
+    /// What the node sees: itself, then its peers. Only on the node's own
+    /// socket. Answered by any number of [`Reply::Peers`], then by
+    /// [`Reply::End`].
+    Peers,
+    /// The node's clock. Answered by [`Reply::Clock`].
+    Clock,
 }
 
 /// What a node says.
@@ -95,6 +104,16 @@ pub enum Reply {
         more: bool,
         /// The fingerprint is that of what this node holds.
         same: bool,
+    },
+    /// Records of the node and its peers.
+    Peers {
+        /// Each in its RFC 8785 form, not looked at: see [`crate::watch`].
+        records: Vec<WireRecord>,
+    },
+    /// The node's clock.
+    Clock {
+        /// When it made this reply.
+        time: Timestamp,
     },
     /// Nothing more will come.
     End,

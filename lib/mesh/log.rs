@@ -63,6 +63,17 @@ impl Fingerprint {
     }
 }
 
+/// What a log holds in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events.
+    pub events: u64,
+    /// What they take on disk.
+    pub bytes: u64,
+    /// When the event that came last was made, by its author's clock.
+    pub newest: Option<Timestamp>,
+}
+
 /// One stored event, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
@@ -143,6 +154,9 @@ pub trait Log: Send {
 
     /// The place of the newest event; 0 if there was none.
     fn last_place(&self) -> u64;
+
+    /// What it holds in all.
+    fn totals(&self) -> Result<Totals, LogError>;
 }
 
 /// Reads the log beside the node that writes it.

@@ -4,6 +4,7 @@ use super::log::Record;
 use crate::enrol::Fleet;
 use crate::event::{self, Event};
 use crate::key::Did;
+use crate::watch::Standing;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -60,6 +61,30 @@ impl Members {
     /// May this key not speak any more?
     pub fn is_barred(&self, did: &Did) -> bool {
         self.revoked.contains(did) && !self.is_leader(did)
+    }
+
+    /// What the key is in the fleet, for whoever watches.
+    pub fn standing(&self, did: &Did, now: Timestamp) -> Standing {
+        if self.fleet.is_none() {
+            Standing::Stranger
+        } else if self.is_leader(did) {
+            Standing::Leader
+        } else if self.revoked.contains(did) {
+            Standing::Revoked
+        } else if self.nodes.contains(did) {
+            Standing::Node
+        } else {
+            match self.enrolled.get(did) {
+                Some(until) if *until > now => Standing::Member,
+                Some(_) => Standing::Expired,
+                None => Standing::Stranger,
+            }
+        }
+    }
+
+    /// Until when the key is enrolled, or was.
+    pub fn enrolled_until(&self, did: &Did) -> Option<Timestamp> {
+        self.enrolled.get(did).copied()
     }
 
     /// Does the fleet name this key: in its file, or by a Leader's word?

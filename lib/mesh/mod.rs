@@ -18,10 +18,12 @@ mod reconcile;
 mod simulation;
 mod subscribe;
 mod waits;
+mod watch;
 
 pub use dial::{Call, Remembered, Source, Target};
 pub use judge::{Code, Fault, check};
-pub use log::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, id_of};
+pub use log::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of};
 pub use members::Members;
 pub use node::{Action, Checked, Config, Input, Node, Now, Origin, Outcome, Verdict};
 pub use subscribe::{Page, Subscription, SubscriptionError};
+pub use watch::{CallFacts, Facts, PeerFacts};

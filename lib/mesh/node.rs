@@ -6,6 +6,7 @@ use super::judge::{self, Fault};
 use super::peers::Peer;
 use super::rate::Rates;
 use super::waits::Waits;
+use super::watch::Facts;
 use super::{Log, LogError, Members};
 use crate::attach::{Refused, Reply, Request};
 use crate::enrol::Fleet;
@@ -191,6 +192,8 @@ pub enum Action<T> {
     Remember(Vec<Remembered>),
     /// The log holds something new, up to this place.
     Grown(u64),
+    /// Answer a request for what the node sees.
+    Watched(T, Box<Facts>),
     /// The log failed; what depended on it was answered so.
     Failed(LogError),
 }
@@ -214,6 +217,8 @@ pub struct Node<L, T> {
     /// When peers are written down next, if there is anything new.
     pub(super) remembers_ms: Option<u64>,
     pub(super) stopping: bool,
+    /// The log has not worked since.
+    pub(super) log_error: Option<(Timestamp, String)>,
 }
 
 impl<L: Log, T> Node<L, T> {
@@ -234,6 +239,7 @@ impl<L: Log, T> Node<L, T> {
             pruned_ms: None,
             remembers_ms: None,
             stopping: false,
+            log_error: None,
             config,
         };
         node.learn_again()?;
@@ -292,6 +298,9 @@ impl<L: Log, T> Node<L, T> {
         if batch.began && batch.error.is_none() {
             batch.error = self.log.commit().err();
         }
+        if batch.began {
+            self.log_error = batch.error.as_ref().map(|error| (now.wall, error.to_string()));
+        }
         if let Some(error) = batch.error {
             self.log.roll_back();
             let _ = self.learn_again();
@@ -301,6 +310,7 @@ impl<L: Log, T> Node<L, T> {
                     Some(Action::Reply(ticket, Reply::Error { code, reason }))
                 }
                 Action::Verdict(ticket, _) => Some(Action::Verdict(ticket, Verdict::Ignore)),
+                watched @ Action::Watched(..) => Some(watched),
                 _ => None,
             });
             let mut actions: Vec<_> = actions.collect();
@@ -347,6 +357,7 @@ impl<L: Log, T> Node<L, T> {
 
     fn tick(&mut self, now: Now, batch: &mut Batch<T>) {
         batch.actions.extend(self.waits.end(now.uptime_ms));
+        self.ask_clocks(now, batch);
         let due = self.pruned_ms.is_none_or(|last| now.uptime_ms >= last + PRUNE_EVERY_MS);
         if !due || batch.began {
             return;
@@ -358,6 +369,7 @@ impl<L: Log, T> Node<L, T> {
             .begin()
             .and_then(|()| self.log.prune(now.wall - judge::LEEWAY, self.config.log_limit_bytes))
             .and_then(|_| self.log.commit());
+        self.log_error = pruned.as_ref().err().map(|error| (now.wall, error.to_string()));
         if let Err(error) = pruned {
             self.log.roll_back();
             batch.actions.push(Action::Failed(error));

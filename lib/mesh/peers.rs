@@ -3,16 +3,19 @@
 use super::log::{Id, Log, LogError, id_of};
 use super::node::{Action, Batch, Node, Now, Outcome};
 use super::reconcile::Comparison;
+use super::watch::Notes;
 use crate::attach::{Reply, Request};
 use crate::event::Event;
 use crate::key::Did;
+use crate::watch;
 
 /// A connected peer.
 #[derive(Debug)]
 pub struct Peer {
     comparison: Comparison,
     /// We called it as a node, or it listens to gossip: no throw-away caller.
-    is_node: bool,
+    pub(super) is_node: bool,
+    pub(super) notes: Notes,
 }
 
 impl Peer {
@@ -25,7 +28,7 @@ impl<L: Log, T> Node<L, T> {
     pub(super) fn connected(&mut self, peer: Did, call: Option<u64>, address: Option<&str>, now: Now) {
         self.calls.connected(peer, call, address, now.wall, now.uptime_ms);
         self.remember_soon(now);
-        let fresh = || Peer { comparison: Comparison::new(now.uptime_ms), is_node: false };
+        let fresh = || Peer { comparison: Comparison::new(now.uptime_ms), is_node: false, notes: Notes::default() };
         self.peers.entry(peer).or_insert_with(fresh).is_node |= call.is_some();
     }
 
@@ -73,21 +76,36 @@ impl<L: Log, T> Node<L, T> {
             self.fetched(answers, now, batch);
             return;
         }
+        let time = if let Outcome::Other(Reply::Clock { time }) = &outcome { Some(*time) } else { None };
+        if self.clock_answered(&did, ask, time, now) {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&did) else { return };
         match outcome {
             Outcome::Events(events) => {
                 let events: Vec<Event> = events.into_iter().flatten().collect();
                 let ids: Vec<Id> = events.iter().filter_map(|event| id_of(event.id())).collect();
                 let wanted = peer.comparison.fetched(&ids);
+                peer.notes.found(wanted.len());
+                if peer.comparison.is_over() {
+                    peer.notes.ended(watch::Comparison::Done, now.wall);
+                }
                 let wanted = |event: &Event| id_of(event.id()).is_some_and(|id| wanted.contains(&id));
                 self.fetched(events.into_iter().filter(wanted).collect(), now, batch);
             }
             Outcome::Other(Reply::Ids { ids, more, same }) => {
                 if let Err(error) = peer.comparison.listed(&self.log, &ids, more, same) {
                     batch.actions.push(Action::Failed(error));
+                } else if peer.comparison.is_over() {
+                    peer.notes.ended(watch::Comparison::Done, now.wall);
                 }
             }
-            Outcome::Other(_) | Outcome::Failed => peer.comparison.failed(now.uptime_ms),
+            other => {
+                peer.comparison.failed(now.uptime_ms);
+                peer.notes.ended(watch::Comparison::Failed, now.wall);
+                let reply = if let Outcome::Other(reply) = &other { Some(reply) } else { None };
+                peer.notes.refused(reply, now.wall);
+            }
         }
     }
 }

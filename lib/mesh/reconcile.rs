@@ -163,6 +163,11 @@ impl Comparison {
         Ok(Some(range.request(fingerprint)))
     }
 
+    /// Is nothing left to be asked?
+    pub fn is_over(&self) -> bool {
+        self.asked.is_none() && self.ranges.is_empty() && self.want.is_empty()
+    }
+
     /// The peer listed ids.
     pub fn listed(&mut self, log: &impl Log, ids: &[String], more: bool, same: bool) -> Result<(), LogError> {
         let Some(Asked::Ids(range)) = self.asked.take() else { return Ok(()) };

@@ -99,6 +99,15 @@ impl<L: Log, T> Node<L, T> {
                 Some(range) => reconcile::list(&self.log, &range, fingerprint.as_deref()),
                 None => Ok(error("malformed", "not a range of ids")),
             },
+            Request::Clock => Ok(Reply::Clock { time: now.wall }),
+            Request::Peers if origin == Origin::Local => match self.facts(now) {
+                Ok(facts) => {
+                    batch.actions.push(Action::Watched(ticket, Box::new(facts)));
+                    return;
+                }
+                Err(error) => Err(error),
+            },
+            Request::Peers => Ok(error("not_permitted", "only the node's own machine may ask that")),
             Request::Put { .. } | Request::Sub { .. } => Ok(error("malformed", "not a request for a node")),
         };
         let reply = reply.unwrap_or_else(|fault| error("storage", &fault.to_string()));

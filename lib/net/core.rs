@@ -79,8 +79,12 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             };
             Some(Command::Verdict { message, source, acceptance })
         }
+        Action::Watched(Ticket::Reply(sender), facts) => Some(Command::Watch(sender, facts)),
         // A message's verdict is no reply, nor the other way round.
-        Action::Reply(Ticket::Gossip { .. }, _) | Action::Verdict(Ticket::Reply(_), _) | Action::Remember(_) => None,
+        Action::Reply(Ticket::Gossip { .. }, _)
+        | Action::Watched(Ticket::Gossip { .. }, _)
+        | Action::Verdict(Ticket::Reply(_), _)
+        | Action::Remember(_) => None,
         Action::Publish(events) => {
             let mut frames = PutFrames::default();
             for wire in &events {

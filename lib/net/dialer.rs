@@ -2,6 +2,7 @@
 //! throw-away key, for a command that has no node beside it.
 
 use super::codec::Frames;
+use super::fault::innermost;
 use super::peer::peer_id_in;
 use super::swarm::{Names, REQUEST_TIMEOUT};
 use crate::attach::{FrameError, Reply, Request};
@@ -154,19 +155,10 @@ fn failed(error: swarm::DialError) -> DialError {
     match error {
         swarm::DialError::WrongPeerId { obtained, address } => DialError::WrongPeer { address, found: obtained },
         swarm::DialError::Transport(mut errors) => DialError::Unreachable(
-            errors.pop().map(|(address, error)| format!("{address}: {}", innermost(&error))).unwrap_or_default(),
+            errors.pop().map(|(address, error)| format!("{address}: {}", innermost(&error).0)).unwrap_or_default(),
         ),
         other => DialError::Unreachable(other.to_string()),
     }
-}
-
-/// libp2p wraps "connection refused" in several layers that say nothing.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// The reply to `asked`; one to an earlier request that timed out is passed over.

@@ -6,11 +6,14 @@ mod codec;
 mod core;
 mod dialer;
 mod drive;
+mod fault;
 mod peer;
 mod request;
 mod serve;
 mod socket;
 mod swarm;
+mod traffic;
+mod transport;
 
 pub use dialer::{DialError, Dialer};
 pub use libp2p::Multiaddr;

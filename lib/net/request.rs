@@ -5,8 +5,8 @@ use super::Say;
 use super::core::{Clock, Ticket};
 use crate::attach::{FrameError, Reply, Request};
 use crate::mesh::{Checked, Input, LogError, Opener, Origin, check};
-use std::sync::Mutex;
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// What every connection's task uses.
@@ -21,6 +21,8 @@ pub(super) struct Shared<R> {
     /// Readers of the log that are not in use.
     pub readers: Mutex<Vec<R>>,
     pub opener: Opener<R>,
+    /// Connections that the socket may still take.
+    pub places: Arc<Semaphore>,
 }
 
 /// A frame, read.

@@ -4,6 +4,7 @@ use super::core::{self, Clock, QUEUE, Ticket};
 use super::drive::{Command, Driver};
 use super::request::Shared;
 use super::swarm::{Names, build};
+use super::traffic::Meter;
 use super::{peer, socket};
 use crate::enrol::Fleet;
 use crate::key::Key;
@@ -193,6 +194,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     let (inputs, queue) = mpsc::channel(QUEUE);
     let (grown, is_grown) = watch::channel(node.log().last_place());
     let (stopping, is_stopping) = watch::channel(false);
+    let places = Arc::new(Semaphore::new(socket::CONNECTIONS));
     let shared = Arc::new(Shared {
         inputs: inputs.clone(),
         stopping: is_stopping,
@@ -201,14 +203,16 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
         say: config.say.clone(),
         readers: Mutex::new(Vec::new()),
         opener,
+        places: places.clone(),
     });
-    let mut swarm = build(&config.key, &names).map_err(ServeError::Network)?;
+    let meter = Meter::default();
+    let mut swarm = build(&config.key, &names, &meter).map_err(ServeError::Network)?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
             .map_err(|error| ServeError::Listen { address: address.clone(), reason: error.to_string() })?;
     }
-    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file);
+    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, meter);
     runtime.block_on(driver.listens(&config.listen, LISTEN_PATIENCE))?;
     let listener = bind(&config.socket)?;
     let say = config.say;
@@ -219,9 +223,8 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             move || core::run(node, queue, clock, &grown, &commands, &say)
         })
         .map_err(network)?;
-    let places = Arc::new(Semaphore::new(socket::CONNECTIONS));
     runtime.spawn(driver.run());
-    runtime.spawn(socket::accept(listener, places.clone(), shared));
+    runtime.spawn(socket::accept(listener, shared));
     runtime.spawn(tick(inputs.clone()));
     drop(entered);
     Ok(Running { runtime, core, inputs, commands, stopping, places, socket: config.socket, _claim: config.claim })

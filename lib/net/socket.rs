@@ -4,7 +4,7 @@
 //! that one pipe keeps every core busy; replies keep the order.
 
 use super::request::{Decoded, Decoding, Shared, malformed, stopping};
-use crate::attach::{FrameError, HEADER_BYTES, Reply, Request, body_length};
+use crate::attach::{FRAME_LIMIT_BYTES, FrameError, HEADER_BYTES, Reply, Request, WireRecord, body_length};
 use crate::mesh::{Origin, Page, Reader, Subscription};
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 /// Connections at once.
@@ -20,22 +20,25 @@ pub(super) const CONNECTIONS: usize = 256;
 /// Requests of one connection that are read and not yet with the node, and
 /// those with the node and not yet answered.
 const AHEAD: usize = 8;
+/// What fits into a frame of records beside its few other members.
+const RECORDS_BYTES: usize = FRAME_LIMIT_BYTES - 256;
 
 /// What the writer waits for, in order.
 enum Turn {
     Reply(oneshot::Receiver<Reply>),
-    Stream { subscription: Box<Subscription>, follow: bool },
+    Stream {
+        subscription: Box<Subscription>,
+        follow: bool,
+    },
+    /// Records, over as many frames as they need.
+    Records(oneshot::Receiver<Reply>),
 }
 
-pub(super) async fn accept<R: Reader + 'static>(
-    listener: UnixListener,
-    places: Arc<Semaphore>,
-    shared: Arc<Shared<R>>,
-) {
+pub(super) async fn accept<R: Reader + 'static>(listener: UnixListener, shared: Arc<Shared<R>>) {
     let mut stopping = shared.stopping.clone();
     let mut lacking = false;
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(place) = shared.places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopping.wait_for(|stopping| *stopping) => return,
@@ -115,6 +118,9 @@ async fn forward<R: Reader + 'static>(
                     Err(error) => Turn::Reply(ready(Reply::from(&error))),
                 }
             }
+            Decoded::Other(request @ Request::Peers) => {
+                Turn::Records(shared.submit(Decoded::Other(request), Origin::Local).await)
+            }
             decoded => Turn::Reply(shared.submit(decoded, Origin::Local).await),
         };
         if turns.send(turn).await.is_err() || bad {
@@ -149,6 +155,15 @@ async fn reply<R: Reader + 'static>(
     while let Some(turn) = turns.recv().await {
         match turn {
             Turn::Reply(reply) => send(&mut writer, &reply.await.unwrap_or_else(|_| stopping())).await?,
+            Turn::Records(reply) => match reply.await.unwrap_or_else(|_| stopping()) {
+                Reply::Peers { records } => {
+                    for records in framefuls(records) {
+                        send(&mut writer, &Reply::Peers { records }).await?;
+                    }
+                    send(&mut writer, &Reply::End).await?;
+                }
+                other => send(&mut writer, &other).await?,
+            },
             Turn::Stream { subscription, follow } => {
                 // The first frame, empty, says that it has begun.
                 send(&mut writer, &Reply::Events { events: Vec::new() }).await?;
@@ -161,6 +176,22 @@ async fn reply<R: Reader + 'static>(
         }
     }
     writer.shutdown().await
+}
+
+/// Records in their order, as many together as fit into a frame. One that fits
+/// none, which a limit on its texts rules out, would be left out.
+fn framefuls(records: Vec<WireRecord>) -> Vec<Vec<WireRecord>> {
+    let mut frames = vec![Vec::new()];
+    let mut room = RECORDS_BYTES;
+    for record in records.into_iter().filter(|record| record.len() < RECORDS_BYTES) {
+        if record.len() >= room {
+            frames.push(Vec::new());
+            room = RECORDS_BYTES;
+        }
+        room -= record.len() + 1;
+        frames.last_mut().expect("there is one").push(record);
+    }
+    frames
 }
 
 /// Pulls from the log as fast as the client reads.

@@ -4,6 +4,8 @@
 
 use super::codec::Frames;
 use super::peer::keypair;
+use super::traffic::Meter;
+use super::transport;
 use crate::attach::FRAME_LIMIT_BYTES;
 use crate::key::Key;
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -13,7 +15,7 @@ use libp2p::gossipsub::{
 };
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, Swarm, identify, memory_connection_limits, noise, ping, tcp, yamux};
+use libp2p::{StreamProtocol, Swarm, identify, memory_connection_limits, ping};
 use std::collections::HashSet;
 use std::error::Error;
 use std::time::Duration;
@@ -27,7 +29,11 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 /// Requests and replies on their way over one connection.
 const STREAMS: usize = 32;
 /// No new connections while the process holds more.
-const MEMORY_LIMIT_BYTES: usize = 256 << 20;
+pub(super) const MEMORY_LIMIT_BYTES: usize = 256 << 20;
+/// Connections that others have made, at most.
+pub(super) const CONNECTIONS_IN: u32 = 256;
+/// Connections that this node has made, at most.
+pub(super) const CONNECTIONS_OUT: u32 = 64;
 /// A gossip message: one frame and gossipsub's own members.
 const GOSSIP_LIMIT_BYTES: usize = FRAME_LIMIT_BYTES + 4096;
 
@@ -56,6 +62,11 @@ impl Names {
         Self { fleet: fleet.unwrap_or(AD_HOC).to_owned() }
     }
 
+    /// The fleet's id; `None` for an ad hoc node.
+    pub fn fleet(&self) -> Option<&str> {
+        Some(self.fleet.as_str()).filter(|fleet| *fleet != AD_HOC)
+    }
+
     /// What identify says; another fleet's is a reason to part.
     pub fn version(&self) -> String {
         format!("cooee/{}/1", self.fleet)
@@ -76,16 +87,16 @@ impl Names {
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-pub(super) fn build(key: &Key, names: &Names) -> Result<Swarm<Protocols>, Failure> {
+pub(super) fn build(key: &Key, names: &Names, meter: &Meter) -> Result<Swarm<Protocols>, Failure> {
     let swarm = libp2p::SwarmBuilder::with_existing_identity(keypair(key))
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)?
+        .with_other_transport(|keypair| Ok(transport::build(keypair, meter)?))?
         .with_behaviour(|keypair| -> Result<_, Failure> {
             let limits = ConnectionLimits::default()
                 .with_max_pending_incoming(Some(32))
                 .with_max_pending_outgoing(Some(32))
-                .with_max_established_incoming(Some(256))
-                .with_max_established_outgoing(Some(64))
+                .with_max_established_incoming(Some(CONNECTIONS_IN))
+                .with_max_established_outgoing(Some(CONNECTIONS_OUT))
                 .with_max_established_per_peer(Some(2));
             let identify = identify::Config::new(names.version(), keypair.public())
                 .with_agent_version(concat!("cooee/", env!("CARGO_PKG_VERSION")).to_owned())

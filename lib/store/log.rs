@@ -5,7 +5,7 @@
 use super::database::{Database, Error, Schema};
 use crate::event::Event;
 use crate::key::Did;
-use crate::mesh::{self, Fingerprint, Id, LogError, Mark, Opener, Row, id_of};
+use crate::mesh::{self, Fingerprint, Id, LogError, Mark, Opener, Row, Totals, id_of};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Rows, params};
 use std::path::Path;
@@ -224,6 +224,16 @@ impl mesh::Log for Log {
 
     fn floor(&self) -> Id {
         self.floor
+    }
+
+    fn totals(&self) -> Result<Totals, LogError> {
+        let (events, newest) = self.run(|sql| {
+            let events: i64 = sql.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
+            let newest = "SELECT time_ms FROM events ORDER BY place DESC LIMIT 1";
+            Ok((events, sql.query_row(newest, [], |row| row.get(0)).optional()?))
+        })?;
+        let newest = newest.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        Ok(Totals { events: events.unsigned_abs(), bytes: self.used_bytes()?, newest })
     }
 
     fn last_place(&self) -> u64 {

@@ -29,6 +29,8 @@ fn requests() -> Vec<Request> {
             fingerprint: Some("0-00".into()),
         },
         Request::Get { ids },
+        Request::Peers,
+        Request::Clock,
     ]
 }
 
@@ -47,6 +49,9 @@ fn replies() -> Vec<Reply> {
         Reply::Answers { events: vec![b"{\"x\":1}".to_vec()] },
         Reply::Events { events: vec![] },
         Reply::Ids { ids: vec!["a".into(), "b".into()], more: true, same: false },
+        Reply::Peers { records: vec![br#"{"type":"node"}"#.to_vec(), b"{}".to_vec()] },
+        Reply::Peers { records: vec![] },
+        Reply::Clock { time: time("2026-01-02T03:04:05.678Z") },
         Reply::End,
         Reply::Error { code: "busy".into(), reason: "try later".into() },
     ]
@@ -92,6 +97,8 @@ fn other_spellings_are_refused() {
         r#"{"ids":["a"],"op":"await","wait_ms":30001}"#,
         r#"{"ids":["a"],"op":"await","wait_ms":-1}"#,
         r#"{"ids":["a"],"op":"await"}"#,
+        r#"{"ids":[],"op":"peers"}"#,
+        r#"{"op":"clock","time":"1970-01-01T00:00:00.000Z"}"#,
         r#"{"from":"now","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
         r#"{"from":"1970-01-01T00:00:00Z","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
     ] {

@@ -13,7 +13,9 @@ mod tests;
 pub use place::Source;
 pub use random::Random;
 
+use super::watch::CallFacts;
 use crate::key::Did;
+use crate::watch::{self, State};
 use jiff::Timestamp;
 use place::Place;
 use std::collections::{BTreeMap, HashMap};
@@ -312,6 +314,33 @@ impl Calls {
             let given = entry.places.iter().any(Place::is_given);
             entry.barred_ms = if given { 0 } else { now_ms + FOREIGN_MS };
         }
+    }
+
+    /// How far each known address has got.
+    pub fn facts(&self, standing: impl Fn(&Did) -> watch::Standing) -> Vec<CallFacts> {
+        let fact = |peer: Option<Did>, place: &Place, state: State| CallFacts {
+            peer,
+            standing: peer.as_ref().map(&standing).unwrap_or_default(),
+            address: place.address.clone(),
+            source: place.source,
+            state,
+            failures: place.failures,
+            next_ms: (state == State::Waiting).then(|| place.next_ms()),
+        };
+        let state = |connected: bool, calling: bool| match (connected, calling) {
+            (true, _) => State::Connected,
+            (_, true) => State::Calling,
+            _ => State::Waiting,
+        };
+        let nameless = self.nameless.iter().map(|entry| {
+            let peer = entry.answered.map(|(peer, _)| peer);
+            fact(peer, &entry.place, state(entry.answered.is_some(), entry.calling.is_some()))
+        });
+        let named = self.peers.iter().flat_map(|(peer, entry)| {
+            let state = state(entry.connection.is_some(), entry.calling.is_some());
+            entry.places.iter().map(move |place| (*peer, place, state))
+        });
+        nameless.chain(named.map(|(peer, place, state)| fact(Some(peer), place, state))).collect()
     }
 
     fn forget(&mut self, peer: &Did, now_ms: u64) {

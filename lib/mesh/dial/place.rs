@@ -51,6 +51,11 @@ impl Place {
         self.not_before_ms <= now_ms
     }
 
+    /// Not called before that.
+    pub fn next_ms(&self) -> u64 {
+        self.not_before_ms
+    }
+
     pub fn is_given(&self) -> bool {
         self.source == Source::Given
     }

@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::key::Did;
-use crate::mesh::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, id_of};
+use crate::mesh::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -37,12 +37,24 @@ impl Memory {
     }
 }
 
+impl Memory {
+    fn holds(&self) -> Totals {
+        let rows = self.rows();
+        let bytes = rows.1.iter().map(|row| row.event.wire().len() as u64).sum();
+        Totals { events: rows.1.len() as u64, bytes, newest: rows.1.last().map(|row| row.event.time()) }
+    }
+}
+
 impl Log for Memory {
     type Reader = Self;
 
     fn opener(&self) -> Opener<Self> {
         let log = self.clone();
         Box::new(move || Ok(log.clone()))
+    }
+
+    fn totals(&self) -> Result<Totals, LogError> {
+        Ok(self.holds())
     }
 
     fn begin(&mut self) -> Result<(), LogError> {

@@ -3,6 +3,7 @@
 use super::Driver;
 use crate::mesh::{Call, Input, Reader};
 use crate::net::ServeError;
+use crate::net::fault::faults;
 use crate::net::peer::{did_of, peer_id_of, place};
 use crate::net::serve::write_beside;
 use futures::StreamExt as _;
@@ -51,6 +52,7 @@ impl<R: Reader + 'static> Driver<R> {
     pub(super) fn call(&mut self, call: &Call) {
         let places = call.addresses.iter().filter_map(|text| text.parse::<Multiaddr>().ok());
         let places: Vec<Multiaddr> = places.collect();
+        let called = places.clone();
         let options = match call.peer.as_ref().map(peer_id_of) {
             // All at once: the first that answers counts.
             Some(Some(peer)) => DialOpts::peer_id(peer).addresses(places).build(),
@@ -58,21 +60,26 @@ impl<R: Reader + 'static> Driver<R> {
             _ => return self.happens(Input::CallFailed { call: call.call }),
         };
         let connection = options.connection_id();
-        self.calls.insert(connection, call.call);
+        self.calls.insert(connection, (call.call, called));
         if let Err(error) = self.swarm.dial(options) {
             self.call_failed(connection, &error);
         }
     }
 
     pub(super) fn call_failed(&mut self, connection: ConnectionId, error: &DialError) {
-        if let Some(call) = self.calls.remove(&connection) {
-            self.shared.say.log(|| format!("call: {error}"));
-            self.happens(Input::CallFailed { call });
+        let Some((call, places)) = self.calls.remove(&connection) else { return };
+        for (place, code, words) in faults(error) {
+            for place in place.map_or(&places[..], std::slice::from_ref) {
+                self.shared.say.log(|| format!("{place}: {words}"));
+                self.sights.trouble(place, code, &words);
+            }
         }
+        self.happens(Input::CallFailed { call });
     }
 
     pub(super) fn connected(&mut self, peer_id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
-        let call = self.calls.remove(&connection);
+        let call = self.calls.remove(&connection).map(|(call, _)| call);
+        self.sights.opened(connection, peer_id, endpoint, self.meter.take(&peer_id, endpoint));
         self.peers.insert(peer_id, address_of(endpoint));
         if let Some(peer) = did_of(&peer_id) {
             let address = endpoint.is_dialer().then(|| place(endpoint.get_remote_address()));

@@ -4,13 +4,16 @@
 mod calls;
 mod gossip;
 mod requests;
+mod watch;
 
 use super::core::Ticket;
+use super::fault::innermost;
 use super::request::Shared;
 use super::swarm::{Names, Protocols, ProtocolsEvent};
-use crate::attach::PutFrame;
+use super::traffic::Meter;
+use crate::attach::{PutFrame, Reply};
 use crate::key::Did;
-use crate::mesh::{Call, Input, Reader};
+use crate::mesh::{Call, Facts, Input, Reader};
 use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -42,6 +45,8 @@ pub(super) enum Command {
     Ask { ask: u64, peer: Did, frame: Option<Vec<u8>> },
     /// Call a peer.
     Call(Call),
+    /// Answer what this node sees.
+    Watch(oneshot::Sender<Reply>, Box<Facts>),
     /// Close every connection and end.
     Stop(oneshot::Sender<()>),
 }
@@ -57,13 +62,16 @@ pub(super) struct Driver<R> {
     listen_file: PathBuf,
     addresses: BTreeSet<Multiaddr>,
     /// The connections that are being made, and the calls they are for.
-    calls: HashMap<ConnectionId, u64>,
+    /// Calls under way, and where they go.
+    calls: HashMap<ConnectionId, (u64, Vec<Multiaddr>)>,
     peers: HashMap<PeerId, Option<IpAddr>>,
     requests: Arc<Semaphore>,
     gossip: Arc<Semaphore>,
     /// Requests whose reply is not on its way yet.
     owed: HashSet<InboundRequestId>,
     asks: HashMap<OutboundRequestId, u64>,
+    meter: Meter,
+    sights: watch::Sights,
 }
 
 impl<R: Reader + 'static> Driver<R> {
@@ -72,6 +80,7 @@ impl<R: Reader + 'static> Driver<R> {
         names: Names,
         shared: Arc<Shared<R>>,
         listen_file: PathBuf,
+        meter: Meter,
     ) -> (Self, mpsc::UnboundedSender<Command>) {
         let (sender, commands) = mpsc::unbounded_channel();
         let (happened, mut queue) = mpsc::unbounded_channel();
@@ -98,6 +107,8 @@ impl<R: Reader + 'static> Driver<R> {
             gossip: Arc::new(Semaphore::new(GOSSIP_AT_WORK)),
             owed: HashSet::new(),
             asks: HashMap::new(),
+            meter,
+            sights: watch::Sights::default(),
         };
         (driver, sender)
     }
@@ -134,6 +145,10 @@ impl<R: Reader + 'static> Driver<R> {
             Command::Gossip(joins) => self.take_part(joins),
             Command::Ask { ask, peer, frame } => self.ask(ask, &peer, frame),
             Command::Call(call) => self.call(&call),
+            Command::Watch(sender, facts) => {
+                // Whoever asked may have gone.
+                let _ = sender.send(self.watched(&facts));
+            }
             Command::Stop(_) => {}
         }
     }
@@ -156,7 +171,12 @@ impl<R: Reader + 'static> Driver<R> {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => self.parted(peer_id),
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+                self.sights.closed(connection_id, cause.map(|cause| innermost(&cause).0));
+                if num_established == 0 {
+                    self.parted(peer_id);
+                }
+            }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.call_failed(connection_id, &error);
             }
@@ -169,15 +189,22 @@ impl<R: Reader + 'static> Driver<R> {
         match event {
             ProtocolsEvent::Frames(event) => self.frames(event),
             ProtocolsEvent::Gossip(event) => self.gossip_event(event),
-            ProtocolsEvent::Identify(identify::Event::Received { peer_id, info, .. })
-                if info.protocol_version != self.names.version() =>
-            {
-                self.shared.say.log(|| format!("{peer_id} is of another fleet: parting"));
-                let _ = self.swarm.disconnect_peer_id(peer_id);
+            ProtocolsEvent::Identify(identify::Event::Received { peer_id, info, connection_id }) => {
+                if info.protocol_version == self.names.version() {
+                    self.sights.told(peer_id, &info);
+                } else {
+                    self.shared.say.log(|| format!("{peer_id} is of another fleet: parting"));
+                    self.sights.other_fleet(connection_id);
+                    let _ = self.swarm.disconnect_peer_id(peer_id);
+                }
             }
-            ProtocolsEvent::Ping(ping::Event { connection, result: Err(ping::Failure::Timeout), .. }) => {
-                self.swarm.close_connection(connection);
-            }
+            ProtocolsEvent::Ping(ping::Event { connection, result, .. }) => match result {
+                Ok(round_trip) => self.sights.pinged(connection, round_trip),
+                Err(ping::Failure::Timeout) => {
+                    self.swarm.close_connection(connection);
+                }
+                Err(_) => {}
+            },
             _ => {}
         }
     }
