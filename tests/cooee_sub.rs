@@ -13,31 +13,31 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const DEMO: &str = "ucxl://any:ops@COOEE:demo/#";
+pub const DEMO: &str = "ucxl://any:ops@COOEE:demo/#";
 const OTHER: &str = "ucxl://any:ops@COOEE:other/#";
-const ALL: &str = "ucxl://any:any@COOEE:any";
-const LIMIT: Duration = Duration::from_secs(30);
+pub const ALL: &str = "ucxl://any:any@COOEE:any";
+pub const LIMIT: Duration = Duration::from_secs(30);
 
-fn command(name: &str, dir: &Path, arguments: &[&str]) -> std::process::Command {
+pub fn command(name: &str, dir: &Path, arguments: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(crate::manual::bin_dir().join(name));
     command.args(arguments).arg("--dir").arg(dir);
     command
 }
 
-fn cooee_sub(dir: &Path, arguments: &[&str]) -> Command {
+pub fn cooee_sub(dir: &Path, arguments: &[&str]) -> Command {
     Command::from_std(command("cooee-sub", dir, arguments))
 }
 
 /// Publishes lines about an address and expects them stored.
-fn say(dir: &Path, arguments: &[&str], lines: &str) {
+pub fn say(dir: &Path, arguments: &[&str], lines: &str) {
     Command::from_std(command("cooee-pub", dir, arguments)).write_stdin(lines).assert().success().stderr("");
 }
 
 /// A command in the background that ends with the test.
-struct Background(Child);
+pub struct Background(pub Child);
 
 impl Background {
-    fn start(mut command: std::process::Command) -> (Self, ChildStdin, BufReader<ChildStdout>) {
+    pub fn start(mut command: std::process::Command) -> (Self, ChildStdin, BufReader<ChildStdout>) {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -50,7 +50,7 @@ impl Background {
     }
 
     /// Its exit code; a signal is none.
-    fn ended(&mut self) -> Option<i32> {
+    pub fn ended(&mut self) -> Option<i32> {
         until(LIMIT, || self.0.try_wait().expect("our own child")).expect("it ends in time").code()
     }
 }
@@ -63,27 +63,27 @@ impl Drop for Background {
 }
 
 /// A folder with a key.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let folder = TempDir::new().expect("a folder");
     write_key(&folder.path().join("host.key"), &Key::from_seed(&[1; 32])).expect("a key");
     folder
 }
 
 /// An ad hoc node in a folder of its own.
-fn node() -> (TempDir, Background) {
+pub fn node() -> (TempDir, Background) {
     let folder = folder();
     let (node, _, _) = Background::start(command("cooee-sub", folder.path(), &["--serve"]));
     until(LIMIT, || folder.path().join("node.sock").exists().then_some(())).expect("the node is ready");
     (folder, node)
 }
 
-fn data(line: &str) -> Value {
+pub fn data(line: &str) -> Value {
     let event = Event::from_wire(line.trim_end().as_bytes()).expect("the wire form");
     event.verify().expect("signed");
     event.data().clone()
 }
 
-fn all_data(stdout: &[u8]) -> Vec<Value> {
+pub fn all_data(stdout: &[u8]) -> Vec<Value> {
     std::str::from_utf8(stdout).expect("text").lines().map(data).collect()
 }
 

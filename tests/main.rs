@@ -1,6 +1,7 @@
 //! Every command as users run it: one module per command or behaviour.
 mod agentid;
 mod agentid_hash;
+mod consumer;
 mod cooee_key;
 mod cooee_pub;
 mod cooee_sub;

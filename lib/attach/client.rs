@@ -4,6 +4,7 @@ use super::frame::{FrameError, read_body};
 use super::message::{Reply, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -90,9 +91,28 @@ impl Client {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
+    /// Sends nothing more. True: the node has written down all that it was told
+    /// was taken.
+    pub fn leave(&mut self, deadline: Option<Instant>) -> bool {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        loop {
+            match self.receive(deadline) {
+                Ok(Reply::Left) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// A second handle on the connection, for another thread.
     pub fn split(&self) -> io::Result<Self> {
         Ok(Self::over(self.stream.try_clone()?))
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

@@ -41,6 +41,27 @@ impl Request {
                 array(out, ",\"types\":[", types, |out, kind| string(out, kind));
                 out.extend_from_slice(format!(",\"unanswered\":{unanswered}}}").as_bytes());
             }
+            Self::Consume { name, patterns, types, since, taken, follow } => {
+                out.extend_from_slice(format!("{{\"follow\":{follow},\"name\":").as_bytes());
+                string(out, name);
+                array(out, ",\"op\":\"consume\",\"patterns\":[", patterns, |out, pattern| string(out, pattern));
+                if let Some(since) = since {
+                    out.extend_from_slice(format!(",\"since\":\"{}\"", rfc3339(*since)).as_bytes());
+                }
+                if let Some(place) = taken {
+                    out.extend_from_slice(format!(",\"taken\":{place}").as_bytes());
+                }
+                array(out, ",\"types\":[", types, |out, kind| string(out, kind));
+                out.push(b'}');
+            }
+            Self::Took { place } => {
+                out.extend_from_slice(format!("{{\"op\":\"took\",\"place\":{place}}}").as_bytes());
+            }
+            Self::Forget { name } => {
+                out.extend_from_slice(b"{\"name\":");
+                string(out, name);
+                out.extend_from_slice(b",\"op\":\"forget\"}");
+            }
             Self::Ids { from, to, after, fingerprint } => {
                 out.push(b'{');
                 for (name, value) in [("\"after\":", after), ("\"fingerprint\":", fingerprint)] {
@@ -76,6 +97,16 @@ impl Request {
                 unanswered: member(object, "unanswered", |value| value.as_bool())?,
                 follow: member(object, "follow", |value| value.as_bool())?,
             },
+            "consume" => Self::Consume {
+                name: member(object, "name", text)?,
+                patterns: strings(object, "patterns")?,
+                types: strings(object, "types")?,
+                since: optional(object, "since", moment)?,
+                taken: optional(object, "taken", place)?,
+                follow: member(object, "follow", |value| value.as_bool())?,
+            },
+            "took" => Self::Took { place: member(object, "place", place)? },
+            "forget" => Self::Forget { name: member(object, "name", text)? },
             "ids" => Self::Ids {
                 from: member(object, "from", moment)?,
                 to: member(object, "to", moment)?,
@@ -121,6 +152,21 @@ impl Reply {
                 array(out, "{\"events\":[", events, |out, event| out.extend_from_slice(event));
                 out.extend_from_slice(b",\"op\":\"events\"}");
             }
+            Self::Began { place, since } => {
+                out.extend_from_slice(format!("{{\"op\":\"began\",\"place\":{place}").as_bytes());
+                if let Some(since) = since {
+                    out.extend_from_slice(format!(",\"since\":\"{}\"", rfc3339(*since)).as_bytes());
+                }
+                out.push(b'}');
+            }
+            Self::Left => out.extend_from_slice(b"{\"op\":\"left\"}"),
+            Self::Handed { events, places } => {
+                array(out, "{\"events\":[", events, |out, event| out.extend_from_slice(event));
+                array(out, ",\"op\":\"handed\",\"places\":[", places, |out, place| {
+                    out.extend_from_slice(place.to_string().as_bytes());
+                });
+                out.push(b'}');
+            }
             Self::Ids { ids, more, same } => {
                 array(out, "{\"ids\":[", ids, |out, id| string(out, id));
                 out.extend_from_slice(format!(",\"more\":{more},\"op\":\"ids\",\"same\":{same}}}").as_bytes());
@@ -153,6 +199,17 @@ impl Reply {
             "events" => Self::Events { events: objects(object, "events")? },
             "peers" => Self::Peers { records: objects(object, "records")? },
             "clock" => Self::Clock { time: member(object, "time", moment)? },
+            "began" => {
+                Self::Began { place: member(object, "place", place)?, since: optional(object, "since", moment)? }
+            }
+            "left" => Self::Left,
+            "handed" => {
+                let (events, places) = (objects(object, "events")?, list(object, "places", place)?);
+                if events.len() != places.len() {
+                    return Err(FrameError::Malformed("places".into()));
+                }
+                Self::Handed { events, places }
+            }
             "ids" => Self::Ids {
                 ids: strings(object, "ids")?,
                 more: member(object, "more", |value| value.as_bool())?,
@@ -251,6 +308,11 @@ fn objects(object: &Object<'_>, name: &'static str) -> Result<Vec<Vec<u8>>, Fram
 
 fn text(value: Value<'_>) -> Option<String> {
     value.as_str().map(std::borrow::Cow::into_owned)
+}
+
+/// A place in a log: what a JSON number holds exactly.
+fn place(value: Value<'_>) -> Option<u64> {
+    value.as_u64().filter(|place| *place < 1 << 53)
 }
 
 fn moment(value: Value<'_>) -> Option<Timestamp> {

@@ -49,6 +49,35 @@ pub enum Request {
         /// Go on with what comes.
         follow: bool,
     },
+    /// As [`Request::Sub`], from where the consumer of this name has got to.
+    /// Answered by [`Reply::Began`], then any number of [`Reply::Handed`], then,
+    /// unless `follow`, by [`Reply::End`].
+    Consume {
+        /// The consumer.
+        name: String,
+        /// As in a `sub`.
+        patterns: Vec<String>,
+        /// As in a `sub`.
+        types: Vec<String>,
+        /// Where a new name begins: stored events from this time on; none: what
+        /// comes from now on. Counts for nothing where the name is known.
+        since: Option<Timestamp>,
+        /// The last place that the consumer knows it has taken; for one that has
+        /// lost its node before the node could write that down.
+        taken: Option<u64>,
+        /// Go on with what comes.
+        follow: bool,
+    },
+    /// Everything that was handed out up to this place is taken. Not answered.
+    Took {
+        /// As [`Reply::Handed`] said it.
+        place: u64,
+    },
+    /// Forget a consumer. Answered by [`Reply::End`].
+    Forget {
+        /// Its name.
+        name: String,
+    },
     /// The ids the log holds for times from `from` to before `to`, in the
     /// order of ids. Answered by [`Reply::Ids`].
     Ids {
@@ -95,6 +124,23 @@ pub enum Reply {
         /// Signed events.
         events: Vec<WireEvent>,
     },
+    /// A consumer goes on.
+    Began {
+        /// Behind this place.
+        place: u64,
+        /// Of what is there, events from this time on.
+        since: Option<Timestamp>,
+    },
+    /// Events for a consumer.
+    Handed {
+        /// Signed events.
+        events: Vec<WireEvent>,
+        /// Each one's place in the node's log, rising.
+        places: Vec<u64>,
+    },
+    /// All that a consumer said it took is written down; the last reply to one
+    /// that sends nothing more.
+    Left,
     /// Ids in their order.
     Ids {
         /// At most [`IDS_LIMIT`].

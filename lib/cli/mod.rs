@@ -12,6 +12,7 @@ mod manual;
 mod parallel;
 mod progress;
 mod stream;
+mod taken;
 mod text;
 
 pub use crate::show::escape;
@@ -23,6 +24,7 @@ pub use load::{read_bounded, read_identities, write_whole};
 pub use parallel::Halt;
 pub use progress::{Progress, took};
 pub use stream::{Input, Output, Reject, Tally};
+pub use taken::Wait;
 
 use clap::{Args, FromArgMatches, Parser};
 use std::process::{ExitCode, Termination};

@@ -1,5 +1,6 @@
 //! The event log as the mesh sees it: the port that `store` fills.
 
+use super::consume::Consumers;
 use crate::event::Event;
 use crate::key::Did;
 use jiff::Timestamp;
@@ -96,7 +97,7 @@ pub type Opener<R> = Box<dyn Fn() -> Result<R, LogError> + Send + Sync>;
 
 /// The log, held by one node. Writes happen between [`Log::begin`] and
 /// [`Log::commit`]; reads see them at once.
-pub trait Log: Send {
+pub trait Log: Consumers + Send {
     /// What reads beside it, from another thread.
     type Reader: Reader + 'static;
 

@@ -4,6 +4,7 @@
 //! SQL or sockets.
 
 mod carry;
+mod consume;
 mod dial;
 mod find;
 mod judge;
@@ -20,6 +21,7 @@ mod subscribe;
 mod waits;
 mod watch;
 
+pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use judge::{Code, Fault, check};
 pub use log::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of};

@@ -1,6 +1,7 @@
 //! The node: what it does with each input, one batch and one commit at a time.
 
 use super::carry::Carry;
+use super::consume::Unsynced;
 use super::dial::{Call, Calls, Remembered, Source, Target};
 use super::judge::{self, Fault};
 use super::peers::Peer;
@@ -84,6 +85,15 @@ pub enum Input<T> {
         origin: Origin,
         /// What is asked.
         request: Request,
+    },
+    /// A consumer has taken what was handed out up to a place.
+    Took {
+        /// Whom to tell that it is written down.
+        ticket: T,
+        /// The consumer.
+        name: String,
+        /// The place.
+        place: u64,
     },
     /// A gossip message.
     Gossip {
@@ -213,6 +223,7 @@ pub struct Node<L, T> {
     pub(super) rates: Rates,
     /// Does it take part in the gossip?
     pub(super) gossips: bool,
+    pub(super) unsynced: Unsynced,
     pruned_ms: Option<u64>,
     /// When peers are written down next, if there is anything new.
     pub(super) remembers_ms: Option<u64>,
@@ -236,6 +247,7 @@ impl<L: Log, T> Node<L, T> {
             carry: Carry::default(),
             rates: Rates::default(),
             gossips: false,
+            unsynced: Unsynced::default(),
             pruned_ms: None,
             remembers_ms: None,
             stopping: false,
@@ -277,6 +289,7 @@ impl<L: Log, T> Node<L, T> {
         match input {
             Input::Put { ticket, origin, events } => self.put(ticket, origin, events, now, batch),
             Input::Ask { ticket, origin, request } => self.ask(ticket, origin, request, now, batch),
+            Input::Took { ticket, name, place } => self.took(ticket, name, place, batch),
             Input::Gossip { ticket, events } => self.gossip(ticket, events, now, batch),
             Input::Connected { peer, call, address } => self.connected(peer, call, address.as_deref(), now),
             Input::Disconnected { peer } => self.disconnected(peer, now),
@@ -295,8 +308,14 @@ impl<L: Log, T> Node<L, T> {
     }
 
     fn finish(&mut self, mut batch: Batch<T>, now: Now) -> Vec<Action<T>> {
+        if batch.error.is_none() {
+            batch.error = self.keep_taken(&mut batch, now).err();
+        }
         if batch.began && batch.error.is_none() {
-            batch.error = self.log.commit().err();
+            match self.log.commit() {
+                Ok(()) => self.synced(),
+                Err(error) => batch.error = Some(error),
+            }
         }
         if batch.began {
             self.log_error = batch.error.as_ref().map(|error| (now.wall, error.to_string()));
@@ -358,6 +377,12 @@ impl<L: Log, T> Node<L, T> {
     fn tick(&mut self, now: Now, batch: &mut Batch<T>) {
         batch.actions.extend(self.waits.end(now.uptime_ms));
         self.ask_clocks(now, batch);
+        if self.sync_due(now) && !batch.began {
+            match self.log.begin() {
+                Ok(()) => batch.began = true,
+                Err(error) => batch.actions.push(Action::Failed(error)),
+            }
+        }
         let due = self.pruned_ms.is_none_or(|last| now.uptime_ms >= last + PRUNE_EVERY_MS);
         if !due || batch.began {
             return;
@@ -404,6 +429,8 @@ pub(super) struct Batch<T> {
     pub woken: Vec<String>,
     /// Somebody was enrolled.
     pub joined: bool,
+    /// How far consumers have got.
+    pub taken: BTreeMap<String, u64>,
     pub error: Option<LogError>,
 }
 
@@ -416,6 +443,7 @@ impl<T> Default for Batch<T> {
             publish: Vec::new(),
             woken: Vec::new(),
             joined: false,
+            taken: BTreeMap::new(),
             error: None,
         }
     }

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 
 /// What fits into a frame beside its few other members.
 const ROOM_BYTES: usize = FRAME_LIMIT_BYTES - 256;
+/// A place and its comma.
+const PLACE_BYTES: usize = 17;
 /// Rows looked at in one turn, so that a pattern that matches little does not
 /// hold its thread for long.
 const ROWS_A_TURN: usize = 4096;
@@ -44,6 +46,8 @@ pub enum SubscriptionError {
 pub struct Page {
     /// Wire forms, together small enough for a frame.
     pub events: Vec<Vec<u8>>,
+    /// Each one's place.
+    pub places: Vec<u64>,
     /// There may be more at once.
     pub more: bool,
     /// Look again when the node's uptime is this, even if nothing new has come.
@@ -87,6 +91,17 @@ impl Subscription {
         })
     }
 
+    /// Goes on behind `place`.
+    #[must_use]
+    pub fn behind(self, place: u64) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Everything up to here was looked at.
+    pub fn place(&self) -> u64 {
+        self.place
+    }
+
     /// The next events, at most a frame full.
     pub fn next(&mut self, reader: &mut impl Reader, now: Now) -> Result<Page, LogError> {
         let mut page = Page::default();
@@ -100,9 +115,10 @@ impl Subscription {
             let mut handed = false;
             reader.open_at(place, &mut |row| {
                 if row.expires_ms <= now_ms {
-                } else if row.wire.len() < room {
-                    room -= row.wire.len() + 1;
+                } else if row.wire.len() + PLACE_BYTES < room {
+                    room -= row.wire.len() + 1 + PLACE_BYTES;
                     page.events.push(row.wire.to_vec());
+                    page.places.push(place);
                     handed = true;
                 } else {
                     full = true;
@@ -127,12 +143,13 @@ impl Subscription {
                 return false;
             }
             if row.expires_ms > now_ms && self.wants(row.kind, row.subject, row.time_ms) {
-                if row.wire.len() >= room {
+                if row.wire.len() + PLACE_BYTES >= room {
                     more = true;
                     return false;
                 }
-                room -= row.wire.len() + 1;
+                room -= row.wire.len() + 1 + PLACE_BYTES;
                 page.events.push(row.wire.to_vec());
+                page.places.push(row.place);
                 if unanswered {
                     self.handed.push_back((now.uptime_ms + AGAIN_MS, row.place));
                 }

@@ -108,7 +108,11 @@ impl<L: Log, T> Node<L, T> {
                 Err(error) => Err(error),
             },
             Request::Peers => Ok(error("not_permitted", "only the node's own machine may ask that")),
-            Request::Put { .. } | Request::Sub { .. } => Ok(error("malformed", "not a request for a node")),
+            Request::Consume { name, since, taken, .. } if origin == Origin::Local => {
+                self.consume(&name, since, taken, now, batch)
+            }
+            Request::Forget { name } if origin == Origin::Local => self.forget(&name, batch),
+            _ => Ok(error("malformed", "not a request for a node")),
         };
         let reply = reply.unwrap_or_else(|fault| error("storage", &fault.to_string()));
         batch.actions.push(Action::Reply(ticket, reply));

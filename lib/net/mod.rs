@@ -3,6 +3,7 @@
 //! Must not know SQL, nor decide what `mesh` decides.
 
 mod codec;
+mod consumer;
 mod core;
 mod dialer;
 mod drive;

@@ -2,6 +2,7 @@
 //! request-response.
 
 use super::Say;
+use super::consumer::Turns;
 use super::core::{Clock, Ticket};
 use crate::attach::{FrameError, Reply, Request};
 use crate::mesh::{Checked, Input, LogError, Opener, Origin, check};
@@ -16,6 +17,8 @@ pub(super) struct Shared<R> {
     pub grown: watch::Receiver<u64>,
     /// True once the node takes nothing new.
     pub stopping: watch::Receiver<bool>,
+    /// Who reads under which name.
+    pub turns: Arc<Turns>,
     pub clock: Clock,
     pub say: Say,
     /// Readers of the log that are not in use.

@@ -199,6 +199,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
         inputs: inputs.clone(),
         stopping: is_stopping,
         grown: is_grown,
+        turns: Arc::default(),
         clock,
         say: config.say.clone(),
         readers: Mutex::new(Vec::new()),

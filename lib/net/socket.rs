@@ -3,6 +3,7 @@
 //! A connection's requests are read ahead of their answers, a few at a time, so
 //! that one pipe keeps every core busy; replies keep the order.
 
+use super::consumer::{self, Consumer, Seat};
 use super::request::{Decoded, Decoding, Shared, malformed, stopping};
 use crate::attach::{FRAME_LIMIT_BYTES, FrameError, HEADER_BYTES, Reply, Request, WireRecord, body_length};
 use crate::mesh::{Origin, Page, Reader, Subscription};
@@ -27,7 +28,9 @@ const RECORDS_BYTES: usize = FRAME_LIMIT_BYTES - 256;
 enum Turn {
     Reply(oneshot::Receiver<Reply>),
     Stream {
+        first: Reply,
         subscription: Box<Subscription>,
+        consumer: Option<Arc<Consumer>>,
         follow: bool,
     },
     /// Records, over as many frames as they need.
@@ -66,7 +69,21 @@ pub(super) async fn accept<R: Reader + 'static>(listener: UnixListener, shared: 
 }
 
 async fn connection<R: Reader + 'static>(stream: UnixStream, shared: Arc<Shared<R>>) {
-    let (reader, writer) = stream.into_split();
+    let seat = Seat::default();
+    let (reader, mut writer) = stream.into_split();
+    serve(reader, &mut writer, &seat, &shared).await;
+    if seat.leave().await {
+        // Whoever still listens knows that all of it is written down.
+        let _ = send(&mut writer, &Reply::Left).await;
+    }
+}
+
+async fn serve<R: Reader + 'static>(
+    reader: OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+    seat: &Seat,
+    shared: &Arc<Shared<R>>,
+) {
     let (frames, read_frames) = mpsc::channel(AHEAD);
     let (turns, read_turns) = mpsc::channel(AHEAD);
     let (gone, is_gone) = watch::channel(false);
@@ -78,8 +95,8 @@ async fn connection<R: Reader + 'static>(stream: UnixStream, shared: Arc<Shared<
         }
         let _ = gone.send(true);
     };
-    let forwarding = forward(read_frames, turns, &shared);
-    let writing = write(writer, read_turns, is_gone, &shared);
+    let forwarding = forward(read_frames, turns, seat, shared);
+    let writing = write(writer, read_turns, is_gone, shared);
     // A client that is gone gets no replies; what it sent before is taken.
     tokio::join!(reading, forwarding, writing);
 }
@@ -105,6 +122,7 @@ async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<Decoding>) {
 async fn forward<R: Reader + 'static>(
     mut frames: mpsc::Receiver<Decoding>,
     turns: mpsc::Sender<Turn>,
+    seat: &Seat,
     shared: &Arc<Shared<R>>,
 ) {
     while let Some(frame) = frames.recv().await {
@@ -114,13 +132,30 @@ async fn forward<R: Reader + 'static>(
             Decoded::Other(Request::Sub { patterns, types, since, unanswered, follow }) => {
                 let last = *shared.grown.borrow();
                 match Subscription::new(&patterns, types, since, unanswered, last) {
-                    Ok(subscription) => Turn::Stream { subscription: Box::new(subscription), follow },
+                    Ok(subscription) => Turn::Stream {
+                        // Empty: says that it has begun.
+                        first: Reply::Events { events: Vec::new() },
+                        subscription: Box::new(subscription),
+                        consumer: None,
+                        follow,
+                    },
                     Err(error) => Turn::Reply(ready(Reply::from(&error))),
                 }
             }
             Decoded::Other(request @ Request::Peers) => {
                 Turn::Records(shared.submit(Decoded::Other(request), Origin::Local).await)
             }
+            Decoded::Other(request @ Request::Consume { follow, .. }) => match seat.begin(request, shared).await {
+                Ok((first, consumer, subscription)) => {
+                    Turn::Stream { first, subscription: Box::new(subscription), consumer: Some(consumer), follow }
+                }
+                Err(reply) => Turn::Reply(ready(reply)),
+            },
+            Decoded::Other(Request::Took { place }) if seat.consumer().is_some() => {
+                seat.consumer().inspect(|consumer| consumer.took(place));
+                continue;
+            }
+            Decoded::Other(Request::Forget { name }) => Turn::Reply(ready(consumer::forget(name, shared).await)),
             decoded => Turn::Reply(shared.submit(decoded, Origin::Local).await),
         };
         if turns.send(turn).await.is_err() || bad {
@@ -136,7 +171,7 @@ fn ready(reply: Reply) -> oneshot::Receiver<Reply> {
 }
 
 async fn write<R: Reader + 'static>(
-    writer: OwnedWriteHalf,
+    writer: &mut OwnedWriteHalf,
     mut turns: mpsc::Receiver<Turn>,
     gone: watch::Receiver<bool>,
     shared: &Arc<Shared<R>>,
@@ -147,35 +182,32 @@ async fn write<R: Reader + 'static>(
 }
 
 async fn reply<R: Reader + 'static>(
-    mut writer: OwnedWriteHalf,
+    writer: &mut OwnedWriteHalf,
     turns: &mut mpsc::Receiver<Turn>,
-    mut gone: watch::Receiver<bool>,
+    gone: watch::Receiver<bool>,
     shared: &Arc<Shared<R>>,
 ) -> io::Result<()> {
     while let Some(turn) = turns.recv().await {
         match turn {
-            Turn::Reply(reply) => send(&mut writer, &reply.await.unwrap_or_else(|_| stopping())).await?,
+            Turn::Reply(reply) => send(writer, &reply.await.unwrap_or_else(|_| stopping())).await?,
             Turn::Records(reply) => match reply.await.unwrap_or_else(|_| stopping()) {
                 Reply::Peers { records } => {
                     for records in framefuls(records) {
-                        send(&mut writer, &Reply::Peers { records }).await?;
+                        send(writer, &Reply::Peers { records }).await?;
                     }
-                    send(&mut writer, &Reply::End).await?;
+                    send(writer, &Reply::End).await?;
                 }
-                other => send(&mut writer, &other).await?,
+                other => send(writer, &other).await?,
             },
-            Turn::Stream { subscription, follow } => {
-                // The first frame, empty, says that it has begun.
-                send(&mut writer, &Reply::Events { events: Vec::new() }).await?;
-                tokio::select! {
-                    streamed = stream(&mut writer, subscription, follow, shared) => streamed?,
-                    // Who follows ends by going away.
-                    _ = gone.wait_for(|gone| *gone && follow) => return Ok(()),
-                }
+            Turn::Stream { first, subscription, consumer, follow } => {
+                send(writer, &first).await?;
+                // Who follows ends by going away, and so does a consumer.
+                let leaves = (follow || consumer.is_some()).then(|| gone.clone());
+                stream(writer, subscription, consumer, follow, leaves, shared).await?;
             }
         }
     }
-    writer.shutdown().await
+    Ok(())
 }
 
 /// Records in their order, as many together as fit into a frame. One that fits
@@ -198,11 +230,14 @@ fn framefuls(records: Vec<WireRecord>) -> Vec<Vec<WireRecord>> {
 async fn stream<R: Reader + 'static>(
     writer: &mut OwnedWriteHalf,
     mut subscription: Box<Subscription>,
+    consumer: Option<Arc<Consumer>>,
     follow: bool,
+    mut leaves: Option<watch::Receiver<bool>>,
     shared: &Arc<Shared<R>>,
 ) -> io::Result<()> {
     let mut grown = shared.grown.clone();
-    loop {
+    // Between frames only: what comes behind half a frame could not be read.
+    while !leaves.as_ref().is_some_and(|leaves| *leaves.borrow()) {
         grown.borrow_and_update();
         let now = shared.clock.now();
         let readers = shared.clone();
@@ -212,15 +247,21 @@ async fn stream<R: Reader + 'static>(
         });
         let Ok((page, back)) = turn.await else { return send(writer, &stopping()).await };
         subscription = back;
-        let Page { events, more, again_ms } = match page {
+        let mut page = match page {
             Ok(page) => page,
             Err(error) => {
                 return send(writer, &Reply::Error { code: "storage".into(), reason: error.to_string() }).await;
             }
         };
-        if !events.is_empty() {
-            send(writer, &Reply::Events { events }).await?;
+        let empty = page.events.is_empty();
+        let reply = match &consumer {
+            Some(consumer) => consumer.hand(&mut page, &subscription),
+            None => Reply::Events { events: std::mem::take(&mut page.events) },
+        };
+        if !empty {
+            send(writer, &reply).await?;
         }
+        let Page { more, again_ms, .. } = page;
         if more {
             continue;
         }
@@ -235,7 +276,17 @@ async fn stream<R: Reader + 'static>(
                 return send(writer, &Reply::End).await;
             },
             () = tokio::time::sleep(again) => {}
+            () = left(&mut leaves) => {}
         }
+    }
+    Ok(())
+}
+
+/// Waits until the client has gone.
+async fn left(leaves: &mut Option<watch::Receiver<bool>>) {
+    match leaves {
+        Some(leaves) => drop(leaves.wait_for(|gone| *gone).await),
+        None => std::future::pending().await,
     }
 }
 

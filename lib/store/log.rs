@@ -2,6 +2,8 @@
 //!
 //! Must not know which events count: the mesh marks them.
 
+mod consumers;
+
 use super::database::{Database, Error, Schema};
 use crate::event::Event;
 use crate::key::Did;
@@ -14,7 +16,8 @@ use std::path::Path;
 pub const LOG: Schema = Schema {
     name: "event log",
     application_id: 0x636f_6c67,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE events (
             place INTEGER PRIMARY KEY,
             id BLOB NOT NULL,
@@ -36,7 +39,16 @@ pub const LOG: Schema = Schema {
         CREATE INDEX open_ones ON events (place) WHERE open = 1;
         CREATE INDEX records ON events (about) WHERE about IS NOT NULL;
         CREATE TABLE floor (only INTEGER PRIMARY KEY CHECK (only = 0), id BLOB NOT NULL) STRICT;
-    "],
+    ",
+        "
+        CREATE TABLE consumers (
+            name TEXT PRIMARY KEY,
+            place INTEGER NOT NULL,
+            since_ms INTEGER,
+            used_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+    ",
+    ],
 };
 
 /// How many rows a prune takes at once, so that nobody waits long for it.
@@ -299,8 +311,12 @@ fn next<'a>(rows: &'a mut Rows<'_>) -> Result<Option<Row<'a>>, rusqlite::Error> 
     }))
 }
 
+/// Events go, and with them the last place; where a consumer has been, no new
+/// event may stand.
 fn last_place(sql: &Connection) -> Result<i64, rusqlite::Error> {
-    sql.query_row("SELECT coalesce(max(place), 0) FROM events", [], |row| row.get(0))
+    const LAST: &str = "SELECT max(coalesce((SELECT max(place) FROM events), 0),
+        coalesce((SELECT max(place) FROM consumers), 0))";
+    sql.query_row(LAST, [], |row| row.get(0))
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LogError {

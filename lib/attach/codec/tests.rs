@@ -21,6 +21,24 @@ fn requests() -> Vec<Request> {
             follow: false,
         },
         Request::Sub { patterns: vec![], types: ids.clone(), since: None, unanswered: false, follow: true },
+        Request::Consume {
+            name: "a".into(),
+            patterns: ids.clone(),
+            types: ids.clone(),
+            since: Some(time("2026-01-02T03:04:05.678Z")),
+            taken: Some((1 << 53) - 1),
+            follow: true,
+        },
+        Request::Consume {
+            name: "\"".into(),
+            patterns: vec![],
+            types: vec![],
+            since: None,
+            taken: None,
+            follow: false,
+        },
+        Request::Took { place: 0 },
+        Request::Forget { name: "\"".into() },
         Request::Ids { from: Timestamp::UNIX_EPOCH, to: time("2026-01-02T03:04:05Z"), after: None, fingerprint: None },
         Request::Ids {
             from: Timestamp::UNIX_EPOCH,
@@ -48,6 +66,11 @@ fn replies() -> Vec<Reply> {
         Reply::Stored { receipt: None, refused: vec![refused.clone(), refused] },
         Reply::Answers { events: vec![b"{\"x\":1}".to_vec()] },
         Reply::Events { events: vec![] },
+        Reply::Began { place: 7, since: Some(time("2026-01-02T03:04:05.678Z")) },
+        Reply::Began { place: 0, since: None },
+        Reply::Handed { events: vec![b"{\"x\":1}".to_vec(), b"{}".to_vec()], places: vec![3, 9] },
+        Reply::Handed { events: vec![], places: vec![] },
+        Reply::Left,
         Reply::Ids { ids: vec!["a".into(), "b".into()], more: true, same: false },
         Reply::Peers { records: vec![br#"{"type":"node"}"#.to_vec(), b"{}".to_vec()] },
         Reply::Peers { records: vec![] },
@@ -99,6 +122,10 @@ fn other_spellings_are_refused() {
         r#"{"ids":["a"],"op":"await"}"#,
         r#"{"ids":[],"op":"peers"}"#,
         r#"{"op":"clock","time":"1970-01-01T00:00:00.000Z"}"#,
+        r#"{"op":"took","place":9007199254740992}"#,
+        r#"{"op":"took","place":-1}"#,
+        r#"{"op":"took","place":1.5}"#,
+        r#"{"name":1,"op":"forget"}"#,
         r#"{"from":"now","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
         r#"{"from":"1970-01-01T00:00:00Z","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
     ] {
@@ -106,6 +133,7 @@ fn other_spellings_are_refused() {
     }
     assert!(Request::decode(&[0xff; 9]).is_err());
     assert!(Reply::decode(br#"{"op":"end","x":1}"#).is_err());
+    assert!(Reply::decode(br#"{"events":[{}],"op":"handed","places":[]}"#).is_err());
     assert!(Reply::decode(br#"{"op":"stored","refused":[{}]}"#).is_err());
 }
 

@@ -2,8 +2,11 @@
 
 use crate::event::Event;
 use crate::key::Did;
-use crate::mesh::{Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of};
+use crate::mesh::{
+    Consumer, Consumers, Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of,
+};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Clone)]
@@ -18,6 +21,7 @@ struct Kept {
 #[derive(Clone, Default)]
 pub struct Memory {
     rows: Arc<Mutex<(u64, Vec<Kept>)>>,
+    consumers: Arc<Mutex<BTreeMap<String, Consumer>>>,
 }
 
 impl Memory {
@@ -177,5 +181,34 @@ fn shown(row: &Kept) -> Row<'_> {
         time_ms: row.event.time().as_millisecond(),
         expires_ms: row.event.expires().as_millisecond(),
         wire: row.event.wire(),
+    }
+}
+
+impl Consumers for Memory {
+    fn consumer(&self, name: &str) -> Result<Option<Consumer>, LogError> {
+        Ok(self.consumers.lock().expect("no test panics with it").get(name).copied())
+    }
+
+    fn consumers(&self) -> Result<u64, LogError> {
+        Ok(self.consumers.lock().expect("no test panics with it").len() as u64)
+    }
+
+    fn keep_consumer(&mut self, name: &str, consumer: Consumer, _now: Timestamp) -> Result<(), LogError> {
+        let mut consumers = self.consumers.lock().expect("no test panics with it");
+        let kept = consumers.entry(name.to_owned()).or_insert(consumer);
+        kept.place = kept.place.max(consumer.place);
+        Ok(())
+    }
+
+    fn forget_consumer(&mut self, name: &str) -> Result<bool, LogError> {
+        Ok(self.consumers.lock().expect("no test panics with it").remove(name).is_some())
+    }
+
+    fn forget_disused(&mut self, _before: Timestamp) -> Result<bool, LogError> {
+        Ok(false)
+    }
+
+    fn relax(&mut self, _relaxed: bool) -> Result<(), LogError> {
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::{Draft, Stamp};
 use crate::key::Key;
-use crate::mesh::{Log as _, Reader as _, Record};
+use crate::mesh::{Consumer, Consumers as _, Log as _, Reader as _, Record};
 use jiff::SignedDuration;
 use uuid::{Builder, Uuid};
 
@@ -117,4 +117,40 @@ fn over_its_cap_the_oldest_go_but_not_who_belongs() {
     let floor = log.floor();
     drop(log);
     assert_eq!(Log::open(&folder.path().join("log.db")).expect("opened").floor(), floor);
+}
+
+#[test]
+fn where_a_consumer_has_been_no_new_event_stands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.db");
+    let mut log = Log::open(&path).expect("made");
+    let now = Timestamp::from_second(1_800_000_000).expect("a time");
+    let events: Vec<_> = (1..=3).map(|n| event(n, i64::from(n), 1)).collect();
+    add(&mut log, &events.iter().collect::<Vec<_>>(), &Mark::default());
+    log.relax(true).expect("relaxed");
+    log.begin().expect("begun");
+    for place in [3, 2] {
+        log.keep_consumer("a", Consumer { place, since_ms: Some(7) }, now).expect("kept");
+    }
+    log.commit().expect("committed");
+    log.relax(false).expect("as before");
+    // The newest goes, as when its author is revoked.
+    assert_eq!(log.remove_source(&events[2].author(), None).expect("removed"), 1);
+    drop(log);
+    let mut log = Log::open(&path).expect("opened");
+    assert_eq!(log.consumer("a").expect("asked"), Some(Consumer { place: 3, since_ms: Some(7) }), "it never falls");
+    assert_eq!(add(&mut log, &[&event(4, 4, 1)], &Mark::default()), [true]);
+    assert_eq!(log.last_place(), 4);
+    let later = now + SignedDuration::from_secs(1);
+    assert_eq!([now, later].map(|before| log.forget_disused(before).expect("asked")), [false, true]);
+    assert_eq!(log.consumers().expect("asked"), 0);
+}
+
+#[test]
+fn a_log_from_before_consumers_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.db");
+    drop(Database::create(&path, &Schema { migrations: &LOG.migrations[..1], ..LOG }).expect("made"));
+    let log = Log::open(&path).expect("opened");
+    assert_eq!(log.consumer("a").expect("asked"), None);
 }

@@ -1,19 +1,24 @@
 //! `cooee-sub`: prints events from the mesh; with `--serve` it is the node.
 
+mod consume;
 mod serve;
 mod subscribe;
 
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration};
+use cooee::mesh::is_consumer_name;
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// What only a reader has.
+const SUBSCRIBING: [&str; 8] = ["patterns", "count", "since", "types", "unanswered", "name", "no_follow", "timeout"];
 
 /// Print the events that match UCXL patterns, as they come; or be this folder's node
 #[derive(Parser)]
 struct Sub {
     /// UCXL patterns; `any` and `*` match everything in their place
-    #[arg(value_name = "PATTERN", required_unless_present = "serve")]
+    #[arg(value_name = "PATTERN", required_unless_present_any = ["serve", "forget"])]
     patterns: Vec<String>,
     /// End after N events; fewer is exit 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -27,6 +32,12 @@ struct Sub {
     /// Only requests that no leader has answered, each again every 60 s
     #[arg(long)]
     unanswered: bool,
+    /// Go on where the consumer of this name ended; begin with --since, or now
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    name: Option<String>,
+    /// Forget the consumer of this name
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = SUBSCRIBING)]
+    forget: Option<String>,
     /// End when the stored events are printed; all of them, without --since
     #[arg(long)]
     no_follow: bool,
@@ -34,7 +45,7 @@ struct Sub {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<SignedDuration>,
     /// Be the node of this folder, until SIGTERM
-    #[arg(long, conflicts_with_all = ["patterns", "count", "since", "types", "unanswered", "no_follow", "timeout"])]
+    #[arg(long, conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
     serve: bool,
     /// As a node, listen here; may be repeated; without it only call others
     #[arg(long, value_name = "MULTIADDR")]
@@ -65,7 +76,13 @@ $ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
             node.until_signal().map_err(serve::failure)?;
             return Ok(Exit::Done);
         }
-        subscribe::run(io, &folder, &self)
+        match (&self.name, &self.forget) {
+            (_, Some(name)) => consume::forget(io, &folder, name, &self),
+            (Some(_), _) if self.unanswered => Err(Failure::could_not_run("--unanswered takes no --name")
+                .hint("it hands out again what no leader has answered, whoever reads")),
+            (Some(name), _) => consume::run(io, &folder, name, &self),
+            (None, _) => subscribe::run(io, &folder, &self),
+        }
     }
 }
 
@@ -77,6 +94,11 @@ fn since(text: &str) -> Result<Timestamp, String> {
     let ago =
         duration(text).map_err(|_| "expected a time such as 2026-01-31T12:00:00Z, or how long ago: 90s, 1h, 7d")?;
     Timestamp::now().saturating_sub(ago).map_err(|error| error.to_string())
+}
+
+/// A consumer's name.
+fn name(text: &str) -> Result<String, String> {
+    if is_consumer_name(text) { Ok(text.to_owned()) } else { Err("expected 1 to 64 of A-Z a-z 0-9 . _ -".to_owned()) }
 }
 
 fn main() -> ExitCode {

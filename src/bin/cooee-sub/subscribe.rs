@@ -4,6 +4,7 @@ use super::{Sub, serve};
 use cooee::attach::{Client, ClientError, Reply, Request};
 use cooee::cli::{Exit, Failure, Folder, Io, Output};
 use cooee::event;
+use cooee::net::Running;
 use cooee::ucxl::Pattern;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -13,20 +14,12 @@ use std::time::{Duration, Instant};
 /// What one request may ask for.
 const PATTERNS_LIMIT: usize = 64;
 const TYPES_LIMIT: usize = 64;
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
-const PATIENCE_SEARCHING: Duration = Duration::from_mins(1);
+pub const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+pub const PATIENCE_SEARCHING: Duration = Duration::from_mins(1);
 
 pub fn run(io: &mut Io, folder: &Folder, arguments: &Sub) -> Result<Exit, Failure> {
     let request = request(arguments)?;
-    let (mut client, node) = match Client::connect(&folder.socket()) {
-        Ok(client) => (client, None),
-        Err(ClientError::NoNode(_)) => {
-            io.log(|| "no node is running here: this is the node while it runs".to_owned());
-            let node = serve::start(io, folder, &arguments.listen, &arguments.peer)?;
-            (Client::connect(&folder.socket()).map_err(failure)?, Some(node))
-        }
-        Err(error) => return Err(failure(error)),
-    };
+    let (mut client, node) = attach(io, folder, arguments)?;
     let outcome = read(io, &mut client, &request, arguments);
     drop(client);
     if let Some(node) = node {
@@ -35,9 +28,27 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Sub) -> Result<Exit, Failur
     outcome
 }
 
-/// What is asked of the node; patterns are checked here, so that a wrong one is
-/// named before anything is started.
+/// A connection to the folder's node; where none runs, to one of our own.
+pub fn attach(io: &Io, folder: &Folder, arguments: &Sub) -> Result<(Client, Option<Running>), Failure> {
+    match Client::connect(&folder.socket()) {
+        Ok(client) => Ok((client, None)),
+        Err(ClientError::NoNode(_)) => {
+            io.log(|| "no node is running here: this is the node while it runs".to_owned());
+            let node = serve::start(io, folder, &arguments.listen, &arguments.peer)?;
+            Ok((Client::connect(&folder.socket()).map_err(failure)?, Some(node)))
+        }
+        Err(error) => Err(failure(error)),
+    }
+}
+
 fn request(arguments: &Sub) -> Result<Request, Failure> {
+    let (patterns, types, since) = wanted(arguments)?;
+    Ok(Request::Sub { patterns, types, since, unanswered: arguments.unanswered, follow: !arguments.no_follow })
+}
+
+/// The patterns, the types, and from when on. Patterns are checked here, so that a
+/// wrong one is named before anything is started.
+pub fn wanted(arguments: &Sub) -> Result<(Vec<String>, Vec<String>, Option<Timestamp>), Failure> {
     let read = |text: &String| {
         let pattern: Pattern = text.parse().map_err(|error| {
             Failure::could_not_run(format_args!("pattern: {error}")).hint("such as 'ucxl://any:any@COOEE:any/#/*'")
@@ -50,13 +61,8 @@ fn request(arguments: &Sub) -> Result<Request, Failure> {
     }
     // Without the end of the log to wait for, what is stored is what is meant.
     let since = arguments.since.or((arguments.no_follow && !arguments.unanswered).then_some(Timestamp::UNIX_EPOCH));
-    Ok(Request::Sub {
-        patterns,
-        types: arguments.types.iter().map(|name| event::short(name).to_owned()).collect(),
-        since,
-        unanswered: arguments.unanswered,
-        follow: !arguments.no_follow,
-    })
+    let types = arguments.types.iter().map(|name| event::short(name).to_owned()).collect();
+    Ok((patterns, types, since))
 }
 
 fn read(io: &mut Io, client: &mut Client, request: &Request, arguments: &Sub) -> Result<Exit, Failure> {
@@ -107,14 +113,14 @@ fn read(io: &mut Io, client: &mut Client, request: &Request, arguments: &Sub) ->
 }
 
 /// The end came before `--count` did.
-fn short(left: Option<u64>) -> Result<Exit, Failure> {
+pub fn short(left: Option<u64>) -> Result<Exit, Failure> {
     match left {
         Some(left) => Err(Failure::temporary(format_args!("{left} of the events did not come"))),
         None => Ok(Exit::Done),
     }
 }
 
-fn failure(error: ClientError) -> Failure {
+pub fn failure(error: ClientError) -> Failure {
     match error {
         ClientError::Refused(_) => Failure::could_not_run(error),
         _ => Failure::temporary(error),
