@@ -46,9 +46,12 @@ fn request(arguments: &Sub) -> Result<Request, Failure> {
     Ok(Request::Sub { patterns, types, since, unanswered: arguments.unanswered, follow: !arguments.no_follow })
 }
 
-/// The patterns, the types, and from when on. Patterns are checked here, so that a
+/// Patterns, types, and from when on.
+pub type Wanted = (Vec<String>, Vec<String>, Option<Timestamp>);
+
+/// What the arguments ask for. Patterns are checked here, so that a
 /// wrong one is named before anything is started.
-pub fn wanted(arguments: &Sub) -> Result<(Vec<String>, Vec<String>, Option<Timestamp>), Failure> {
+pub fn wanted(arguments: &Sub) -> Result<Wanted, Failure> {
     let read = |text: &String| {
         let pattern: Pattern = text.parse().map_err(|error| {
             Failure::could_not_run(format_args!("pattern: {error}")).hint("such as 'ucxl://any:any@COOEE:any/#/*'")
