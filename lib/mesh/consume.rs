@@ -188,7 +188,7 @@ mod tests {
             key: Key::from_seed(&[1; 32]),
             fleet: None,
             leads: false,
-            nodes: Vec::new(),
+            nodes: std::sync::Arc::default(),
             targets: Vec::new(),
             log_limit_bytes: 1 << 20,
             seed: 1,

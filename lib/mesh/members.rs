@@ -7,13 +7,14 @@ use crate::key::Did;
 use crate::watch::Standing;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Leaders, enrolled and revoked keys. Without a fleet everybody belongs.
 #[derive(Debug, Default)]
 pub struct Members {
     fleet: Option<Fleet>,
     /// Keys of the nodes that the fleet file names: peers, not authors.
-    nodes: HashSet<Did>,
+    nodes: Arc<HashSet<Did>>,
     /// An enrolled host's key, and until when its last agent is enrolled.
     enrolled: HashMap<Did, Timestamp>,
     revoked: HashSet<Did>,
@@ -34,8 +35,8 @@ pub enum Change {
 
 impl Members {
     /// Nobody but those the fleet file names.
-    pub fn new(fleet: Option<Fleet>, nodes: impl IntoIterator<Item = Did>) -> Self {
-        Self { fleet, nodes: nodes.into_iter().collect(), ..Self::default() }
+    pub fn new(fleet: Option<Fleet>, nodes: Arc<HashSet<Did>>) -> Self {
+        Self { fleet, nodes, ..Self::default() }
     }
 
     /// Is it a Leader's key?

@@ -5,6 +5,7 @@
 
 mod carry;
 mod consume;
+pub mod degree;
 mod dial;
 mod find;
 mod judge;
@@ -15,8 +16,8 @@ mod peers;
 mod put;
 mod rate;
 mod reconcile;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod subscribe;
 mod waits;
 mod watch;

@@ -14,8 +14,9 @@ use crate::enrol::Fleet;
 use crate::event::{Event, Receipt};
 use crate::key::{Did, Key};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How often what has expired is removed.
 const PRUNE_EVERY_MS: u64 = 30_000;
@@ -56,7 +57,7 @@ pub struct Config {
     /// Is it a Leader's own node?
     pub leads: bool,
     /// Keys of the nodes in the fleet file.
-    pub nodes: Vec<Did>,
+    pub nodes: Arc<HashSet<Did>>,
     /// The addresses to call for ever.
     pub targets: Vec<Target>,
     /// What the log takes on disk, at most.
@@ -402,7 +403,7 @@ impl<L: Log, T> Node<L, T> {
     }
 
     fn learn_again(&mut self) -> Result<(), LogError> {
-        let mut members = Members::new(self.config.fleet.clone(), self.config.nodes.iter().copied());
+        let mut members = Members::new(self.config.fleet.clone(), self.config.nodes.clone());
         self.log.records(&mut |wire| {
             if let Ok(event) = Event::from_wire(wire) {
                 members.learn(&event);

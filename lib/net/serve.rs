@@ -180,7 +180,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             key: config.key.clone(),
             fleet: config.fleet,
             leads: config.leads,
-            nodes: nodes.iter().filter_map(peer::peer_of).collect(),
+            nodes: Arc::new(nodes.iter().filter_map(peer::peer_of).collect()),
             targets: targets
                 .iter()
                 .map(|address| Target { peer: peer::peer_of(address), address: peer::place(address) })

@@ -8,6 +8,7 @@ use super::traffic::Meter;
 use super::transport;
 use crate::attach::FRAME_LIMIT_BYTES;
 use crate::key::Key;
+use crate::mesh::degree;
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{
     self, IdentTopic, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
@@ -127,8 +128,16 @@ fn gossip(author: MessageAuthenticity, names: &Names) -> Result<Gossip, Failure>
         .max_transmit_size(GOSSIP_LIMIT_BYTES)
         // By default a peer that does not read may have 5,000 messages waiting.
         .connection_handler_queue_len(64)
-        .history_length(3)
-        .history_gossip(2)
+        .mesh_n(degree::DEGREE)
+        .mesh_n_low(degree::DEGREE_LOW)
+        .mesh_n_high(degree::DEGREE_HIGH)
+        .mesh_outbound_min(degree::DEGREE_OUTBOUND)
+        .gossip_lazy(degree::LAZY)
+        .gossip_factor(degree::LAZY_FACTOR)
+        .heartbeat_interval(Duration::from_millis(degree::HEARTBEAT_MS))
+        .history_length(degree::HISTORY)
+        .history_gossip(degree::HISTORY_TOLD)
+        .prune_backoff(Duration::from_millis(degree::BACKOFF_MS))
         .build()?;
     let topic = names.topic();
     let only = WhitelistSubscriptionFilter(HashSet::from([topic.hash()]));

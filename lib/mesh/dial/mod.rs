@@ -21,8 +21,10 @@ use place::Place;
 use std::collections::{BTreeMap, HashMap};
 
 /// Connections that a node makes, besides those that others make to it: gossip
-/// keeps six neighbours, and the connections of many such nodes hang together.
+/// keeps eight neighbours, and the connections of many such nodes hang together.
 pub const WANTED: usize = 8;
+/// With so many of its own, a node does not even call those it has lost.
+const MOST: usize = 2 * WANTED;
 /// Peers that are known, at most.
 pub const PEERS_LIMIT: usize = 4096;
 /// Addresses of one peer, at most.
@@ -203,7 +205,7 @@ impl Calls {
             let peer = self.given[index];
             due.extend(self.call(peer, now_ms));
         }
-        if self.ours < WANTED && now_ms >= self.learnt_next_ms {
+        if self.ours < MOST && now_ms >= self.learnt_next_ms {
             self.learnt_next_ms = now_ms + LEARNT_EVERY_MS;
             self.call_learnt(now_ms, may, &mut due);
         }
@@ -211,15 +213,23 @@ impl Calls {
     }
 
     fn call_learnt(&mut self, now_ms: u64, may: impl Fn(&Did, Source) -> bool, due: &mut Vec<Call>) {
+        let enough = self.ours >= WANTED;
         let mut candidates: Vec<Did> = Vec::new();
         for (peer, entry) in &self.peers {
+            // Whoever was connected once is called again, even by a node that
+            // has enough others by now: they may all be on its side of a
+            // network that fell in two, and nobody else would join it again.
+            if (enough && entry.seen.is_none()) || !entry.is_callable(now_ms) {
+                continue;
+            }
             let source = entry.places.iter().map(|place| place.source).max();
-            if entry.is_callable(now_ms) && source.is_some_and(|source| may(peer, source)) {
+            if source.is_some_and(|source| may(peer, source)) {
                 candidates.push(*peer);
             }
         }
         let under_way = self.under_way.values().flatten().filter(|peer| !self.given.contains(peer)).count();
-        let room = WANTED.saturating_sub(self.ours + under_way).min(LEARNT_AT_ONCE);
+        let most = if enough { MOST } else { WANTED };
+        let room = most.saturating_sub(self.ours + under_way).min(LEARNT_AT_ONCE);
         for _ in 0..room.min(candidates.len()) {
             let index = self.random.below(candidates.len() as u64) as usize;
             let peer = candidates.swap_remove(index);

@@ -98,10 +98,11 @@ fn enough_learnt_peers_are_called_and_which_is_chance() {
         (0..1000).for_each(|number| calls.found(did(number), at("x"), Source::Local, 0));
         let called = run(&mut calls, 0, 60_000, |_| true);
         assert_eq!(called.len(), WANTED);
-        // One goes: another comes in its place.
+        // One goes: another comes in its place, and it is called again itself.
         let gone = *called.first().expect("some");
         calls.disconnected(gone, 60_000);
-        assert_eq!(run(&mut calls, 60_000, 62_000, |_| true).len(), 1);
+        let again = run(&mut calls, 60_000, 62_000, |_| true);
+        assert!(again.len() == 2 && again.contains(&gone));
         called
     };
     assert_ne!(choose(1), choose(2));
@@ -203,4 +204,50 @@ fn what_is_remembered_answered_or_is_connected() {
         calls.worth_remembering(now),
         [remembered(did(3), "it listens here", now), remembered(did(2), "answered", Timestamp::UNIX_EPOCH)]
     );
+}
+
+#[test]
+fn who_was_lost_is_called_again_by_a_node_that_has_enough_others() {
+    let mut calls = Calls::new(&[], 1);
+    let peer = |seed: usize| Key::from_seed(&[seed as u8; 32]).did();
+    let wall = Timestamp::UNIX_EPOCH;
+    let take = |calls: &mut Calls, now_ms: u64| {
+        for call in calls.due(now_ms, |_, _| true) {
+            calls.connected(call.peer.expect("a name"), Some(call.call), None, wall, now_ms);
+        }
+    };
+    let known = |calls: &mut Calls, seeds: std::ops::Range<usize>| {
+        seeds.for_each(|seed| calls.found(peer(seed), vec![seed.to_string()], Source::Exchange, 0));
+    };
+    known(&mut calls, 1..1 + WANTED);
+    (0..20).for_each(|step| take(&mut calls, step * LEARNT_EVERY_MS));
+    assert_eq!(calls.ours, WANTED);
+    // The other side of the network is away, and others take its place.
+    known(&mut calls, 100..100 + 2 * WANTED);
+    let lost: Vec<Did> = (1..=4).map(peer).collect();
+    for peer in &lost {
+        calls.disconnected(*peer, 60_000);
+    }
+    let mut now_ms = 60_000;
+    let mut called = Vec::new();
+    while now_ms < 120_000 {
+        for call in calls.due(now_ms, |_, _| true) {
+            let peer = call.peer.expect("a name");
+            if lost.contains(&peer) {
+                called.push(peer);
+                calls.failed(call.call, now_ms);
+            } else {
+                calls.connected(peer, Some(call.call), None, wall, now_ms);
+            }
+        }
+        now_ms += LEARNT_EVERY_MS;
+    }
+    assert_eq!(calls.ours, WANTED, "no more strangers than before");
+    assert!(lost.iter().all(|peer| called.iter().filter(|called| *called == peer).count() > 3), "{}", called.len());
+    // It is back.
+    while calls.ours < WANTED + lost.len() && now_ms < 400_000 {
+        take(&mut calls, now_ms);
+        now_ms += LEARNT_EVERY_MS;
+    }
+    assert_eq!(calls.ours, WANTED + lost.len());
 }

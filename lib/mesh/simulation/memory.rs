@@ -1,4 +1,8 @@
 //! The event log in memory, for simulated nodes: it outlives their crashes.
+//!
+//! Like a database's, a batch that was not committed is undone when the node
+//! starts again, however far it had got. Events themselves are kept once for
+//! all nodes, so that ten thousand logs fit into memory.
 
 use crate::event::Event;
 use crate::key::Did;
@@ -6,8 +10,11 @@ use crate::mesh::{
     Consumer, Consumers, Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Events that are in any log, by id and author.
+pub type Pool = Arc<Mutex<HashMap<(Id, Did), Arc<Event>>>>;
 
 #[derive(Clone)]
 struct Kept {
@@ -15,37 +22,151 @@ struct Kept {
     id: Id,
     open: bool,
     record: Option<Record>,
-    event: Event,
+    event: Arc<Event>,
+}
+
+/// What takes back one write of a batch.
+enum Undo {
+    Insert(u64),
+    Close(u64),
+    Remove(Kept),
+}
+
+/// Where a batch breaks off as if the node was killed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// Before the write of this number: what came before it is half a batch.
+    Write(u32),
+    /// With everything written, before it is durable.
+    BeforeCommit,
+    /// The batch is durable and nobody has been told.
+    AfterCommit,
+}
+
+#[derive(Default)]
+struct Rows {
+    last_place: u64,
+    by_place: BTreeMap<u64, Kept>,
+    places: BTreeMap<(Id, Did), u64>,
+    replies: HashMap<Id, Vec<u64>>,
+    undo: Vec<Undo>,
+    breaks: Option<Break>,
+    broken: bool,
+}
+
+impl Rows {
+    /// Before each write: may be where the node is killed.
+    fn write(&mut self) -> Result<(), LogError> {
+        match &mut self.breaks {
+            Some(Break::Write(0)) => self.broken = true,
+            Some(Break::Write(left)) => *left -= 1,
+            _ => {}
+        }
+        if self.broken { Err(LogError("killed".into())) } else { Ok(()) }
+    }
+
+    fn add(&mut self, row: Kept) {
+        self.places.insert((row.id, row.event.author()), row.place);
+        if let Some(request) = row.event.in_reply_to().and_then(id_of) {
+            self.replies.entry(request).or_default().push(row.place);
+        }
+        self.by_place.insert(row.place, row);
+    }
+
+    fn take(&mut self, place: u64) -> Option<Kept> {
+        let row = self.by_place.remove(&place)?;
+        self.places.remove(&(row.id, row.event.author()));
+        if let Some(replies) = row.event.in_reply_to().and_then(id_of).and_then(|id| self.replies.get_mut(&id)) {
+            replies.retain(|reply| *reply != place);
+        }
+        Some(row)
+    }
+
+    /// Removes those rows, for the time being.
+    fn remove(&mut self, leaves: impl Fn(&Kept) -> bool) -> Result<u64, LogError> {
+        let places: Vec<u64> = self.by_place.values().filter(|row| leaves(row)).map(|row| row.place).collect();
+        for place in &places {
+            self.write()?;
+            let row = self.take(*place);
+            self.undo.extend(row.map(Undo::Remove));
+        }
+        Ok(places.len() as u64)
+    }
+
+    fn undo(&mut self) {
+        while let Some(undo) = self.undo.pop() {
+            match undo {
+                Undo::Insert(place) => {
+                    self.take(place);
+                    self.last_place = place - 1;
+                }
+                Undo::Close(place) => {
+                    if let Some(row) = self.by_place.get_mut(&place) {
+                        row.open = true;
+                    }
+                }
+                Undo::Remove(row) => self.add(row),
+            }
+        }
+    }
+
+    fn with_id(&self, id: &Id) -> impl Iterator<Item = &Kept> {
+        let of_id = self.places.range((*id, Did::from_public_key([0; 32]))..=(*id, Did::from_public_key([255; 32])));
+        of_id.filter_map(|(_, place)| self.by_place.get(place))
+    }
 }
 
 #[derive(Clone, Default)]
 pub struct Memory {
-    rows: Arc<Mutex<(u64, Vec<Kept>)>>,
+    rows: Arc<Mutex<Rows>>,
     consumers: Arc<Mutex<BTreeMap<String, Consumer>>>,
+    pool: Pool,
 }
 
 impl Memory {
-    fn rows(&self) -> MutexGuard<'_, (u64, Vec<Kept>)> {
+    pub fn new(pool: &Pool) -> Self {
+        Self { pool: pool.clone(), ..Self::default() }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().expect("no test panics with it")
     }
 
     fn select(&self, keep: impl Fn(&Kept) -> bool) -> Vec<Vec<u8>> {
-        self.rows().1.iter().filter(|row| keep(row)).map(|row| row.event.wire().to_vec()).collect()
+        self.rows().by_place.values().filter(|row| keep(row)).map(|row| row.event.wire().to_vec()).collect()
     }
 
     /// All ids, sorted.
     pub fn all(&self) -> Vec<String> {
-        let mut ids: Vec<_> = self.rows().1.iter().map(|row| row.event.id().to_owned()).collect();
-        ids.sort();
-        ids
+        self.rows().places.keys().map(|(id, _)| uuid::Uuid::from_bytes(*id).to_string()).collect()
     }
-}
 
-impl Memory {
+    /// The next batch breaks off there.
+    pub fn break_at(&self, breaks: Break) {
+        self.rows().breaks = Some(breaks);
+    }
+
+    /// Did it break off?
+    pub fn is_broken(&self) -> bool {
+        self.rows().broken
+    }
+
+    /// What opening a database does after a crash.
+    pub fn recover(&self) {
+        let mut rows = self.rows();
+        rows.undo();
+        rows.broken = false;
+        rows.breaks = None;
+    }
+
     fn holds(&self) -> Totals {
         let rows = self.rows();
-        let bytes = rows.1.iter().map(|row| row.event.wire().len() as u64).sum();
-        Totals { events: rows.1.len() as u64, bytes, newest: rows.1.last().map(|row| row.event.time()) }
+        let bytes = rows.by_place.values().map(|row| row.event.wire().len() as u64).sum();
+        Totals {
+            events: rows.by_place.len() as u64,
+            bytes,
+            newest: rows.by_place.values().next_back().map(|row| row.event.time()),
+        }
     }
 }
 
@@ -62,51 +183,81 @@ impl Log for Memory {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
+        self.rows().undo.clear();
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
+        let mut rows = self.rows();
+        match rows.breaks {
+            Some(Break::BeforeCommit) => rows.broken = true,
+            Some(Break::AfterCommit) => {
+                rows.undo.clear();
+                rows.broken = true;
+            }
+            _ => {}
+        }
+        rows.write()?;
+        rows.undo.clear();
         Ok(())
     }
 
-    fn roll_back(&mut self) {}
+    fn roll_back(&mut self) {
+        // A node that was killed rolls nothing back: that is for the next start.
+        let mut rows = self.rows();
+        if !rows.broken {
+            rows.undo();
+        }
+    }
 
     fn insert(&mut self, event: &Event, mark: &Mark) -> Result<bool, LogError> {
         let id = id_of(event.id()).expect("an event's id");
+        let key = (id, event.author());
         let mut rows = self.rows();
-        if rows.1.iter().any(|row| row.id == id && row.event.author() == event.author()) {
+        rows.write()?;
+        if rows.places.contains_key(&key) {
             return Ok(false);
         }
-        rows.0 += 1;
-        let place = rows.0;
-        rows.1.push(Kept { place, id, open: mark.open, record: mark.record.clone(), event: event.clone() });
+        let mut pool = self.pool.lock().expect("no test panics with it");
+        let shared = pool.entry(key).or_insert_with(|| Arc::new(event.clone())).clone();
+        let event = if shared.wire() == event.wire() { shared } else { Arc::new(event.clone()) };
+        rows.last_place += 1;
+        let place = rows.last_place;
+        rows.add(Kept { place, id, open: mark.open, record: mark.record.clone(), event });
+        rows.undo.push(Undo::Insert(place));
         Ok(true)
     }
 
     fn answered(&mut self, id: &Id, subject: &str, kinds: &[&str]) -> Result<(), LogError> {
-        for row in &mut self.rows().1 {
-            if row.id == *id && row.event.subject() == subject && kinds.contains(&row.event.kind()) {
-                row.open = false;
-            }
+        let mut rows = self.rows();
+        rows.write()?;
+        let answered = |row: &&Kept| row.open && row.event.subject() == subject && kinds.contains(&row.event.kind());
+        let places: Vec<u64> = rows.with_id(id).filter(answered).map(|row| row.place).collect();
+        for place in places {
+            rows.by_place.get_mut(&place).expect("it was just there").open = false;
+            rows.undo.push(Undo::Close(place));
         }
         Ok(())
     }
 
     fn with_id(&self, id: &Id) -> Result<Vec<Vec<u8>>, LogError> {
-        Ok(self.select(|row| row.id == *id))
+        Ok(self.rows().with_id(id).map(|row| row.event.wire().to_vec()).collect())
     }
 
     fn replies(&self, id: &Id) -> Result<Vec<Vec<u8>>, LogError> {
-        Ok(self.select(|row| row.event.in_reply_to().and_then(id_of) == Some(*id)))
+        let rows = self.rows();
+        let places = rows.replies.get(id).map_or(&[][..], Vec::as_slice);
+        Ok(places.iter().map(|place| rows.by_place[place].event.wire().to_vec()).collect())
     }
 
     fn has(&self, id: &Id) -> Result<bool, LogError> {
-        Ok(self.rows().1.iter().any(|row| row.id == *id))
+        Ok(self.rows().with_id(id).next().is_some())
     }
 
     fn ids(&self, from: &Id, to: &Id, most: usize) -> Result<Vec<Id>, LogError> {
-        let mut ids: Vec<_> = self.rows().1.iter().map(|row| row.id).filter(|id| id >= from && id < to).collect();
-        ids.sort_unstable();
+        let lowest = Did::from_public_key([0; 32]);
+        let rows = self.rows();
+        let mut ids: Vec<_> = rows.places.range((*from, lowest)..(*to, lowest)).map(|((id, _), _)| *id).collect();
         ids.dedup();
         ids.truncate(most);
         Ok(ids)
@@ -130,18 +281,14 @@ impl Log for Memory {
     }
 
     fn remove_source(&mut self, author: &Did, agent: Option<&str>) -> Result<u64, LogError> {
-        let mut rows = self.rows();
-        let before = rows.1.len();
-        rows.1.retain(|row| {
+        self.rows().remove(|row| {
             let said = row.event.author() == *author && (agent.is_none() || row.event.agent() == agent);
-            !said || row.record.is_some()
-        });
-        Ok((before - rows.1.len()) as u64)
+            said && row.record.is_none()
+        })
     }
 
     fn prune(&mut self, now: Timestamp, _cap_bytes: u64) -> Result<u64, LogError> {
-        self.rows().1.retain(|row| row.event.expires() >= now);
-        Ok(0)
+        self.rows().remove(|row| row.event.expires() < now)
     }
 
     fn floor(&self) -> Id {
@@ -149,13 +296,13 @@ impl Log for Memory {
     }
 
     fn last_place(&self) -> u64 {
-        self.rows().0
+        self.rows().last_place
     }
 }
 
 impl Reader for Memory {
     fn after(&mut self, place: u64, open_only: bool, each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<(), LogError> {
-        for row in self.rows().1.iter().filter(|row| row.place > place && (row.open || !open_only)) {
+        for row in self.rows().by_place.range(place + 1..).map(|(_, row)| row).filter(|row| row.open || !open_only) {
             if !each(shown(row)) {
                 break;
             }
@@ -164,12 +311,12 @@ impl Reader for Memory {
     }
 
     fn open_at(&mut self, place: u64, each: &mut dyn FnMut(Row<'_>)) -> Result<(), LogError> {
-        self.rows().1.iter().filter(|row| row.place == place && row.open).for_each(|row| each(shown(row)));
+        self.rows().by_place.get(&place).filter(|row| row.open).into_iter().for_each(|row| each(shown(row)));
         Ok(())
     }
 
     fn last_place(&mut self) -> Result<u64, LogError> {
-        Ok(self.rows().0)
+        Ok(self.rows().last_place)
     }
 }
 

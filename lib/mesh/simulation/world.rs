@@ -1,98 +1,139 @@
-//! A world of nodes on virtual time: messages are late, lost, or cut off, as
-//! one seed says, and the same seed does it again.
+//! Nodes on virtual time: a queue of what happens next, and nothing happens
+//! between. One seed says what is late and what is lost; the same seed does it
+//! again.
 
-use super::memory::Memory;
+use super::memory::{Memory, Pool};
+use super::overlay::{Link, Message};
+use super::queue::{Entry, Happens, Letter, Ticket};
 use crate::attach::{Reply, Request};
 use crate::enrol::{Fleet, Leader};
-use crate::event::{Draft, Event, Stamp};
 use crate::key::{Did, Key};
 use crate::mesh::dial::Random;
-use crate::mesh::{Action, Call, Config, Input, Node, Now, Origin, Outcome, Target, Verdict, check};
+use crate::mesh::{Action, Call, Checked, Config, Input, Node, Now, Origin, Outcome, Source, Target, Verdict, check};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
 
 pub const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
+/// A node takes no more connections, as `net` limits them.
+const CONNECTIONS_LIMIT: usize = 256;
 pub const ENROL: &str = "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001";
-const STEP_MS: u64 = 50;
-
-/// Whom a node's reply is for.
-#[derive(Clone, Debug)]
-pub enum Ticket {
-    /// The test, by its number.
-    Test(u64),
-    /// Another node's ask.
-    Ask { from: usize, ask: u64 },
-    /// A gossip message and the node it came from.
-    Gossip { message: u64, from: usize },
-}
-
-enum Letter {
-    Request { from: usize, ask: u64, request: Request },
-    Reply { ask: u64, reply: Reply },
-    Gossip { from: usize, message: u64, events: Vec<Vec<u8>> },
-}
 
 pub struct Member {
     pub key: Key,
+    pub did: Did,
     pub log: Memory,
     pub node: Option<Node<Memory, Ticket>>,
+    /// Its clock is ahead by this much.
+    pub skew_ms: i64,
+    /// Whom it calls for ever.
     calls: Vec<usize>,
-    gossips: bool,
-    seen: BTreeSet<u64>,
+    /// Whom it has heard of, and may call.
+    knows: Vec<usize>,
     leads: bool,
+    /// Only those of one side reach each other.
+    pub(super) side: u8,
+    /// How often it was started: an earlier run's timers are void.
+    pub(super) boot: u64,
+    pub(super) gossips: bool,
+    pub(super) links: BTreeMap<usize, Link>,
+    /// Messages that passed, by heartbeats, for those who ask for them.
+    pub(super) history: Vec<Vec<u64>>,
+}
+
+/// What a world is made of.
+pub struct Plan {
+    pub seed: u64,
+    /// Whom each node calls for ever; node 0 is the Leader's.
+    pub calls: Vec<Vec<usize>>,
+    /// Whom each has heard of from others, and calls as its dial rules say.
+    pub knows: Vec<Vec<usize>>,
+    /// How many of the first nodes the fleet file names: they belong without
+    /// being enrolled.
+    pub named: usize,
+    /// A letter takes from this to that long: each link its own time, and up
+    /// to a quarter more.
+    pub latency_ms: (u64, u64),
+    /// Between two ticks of a node.
+    pub tick_ms: u64,
 }
 
 pub struct World {
     pub random: Random,
-    pub fleet: Fleet,
+    pub fleet: Option<Fleet>,
     pub leader: Key,
     pub members: Vec<Member>,
     pub replies: BTreeMap<u64, Reply>,
     pub verdicts: Vec<(usize, Verdict)>,
-    /// Of a hundred gossip messages, how many are lost.
+    /// Of a hundred gossip messages, how many are lost on a link.
     pub lost_percent: u64,
-    now_ms: u64,
-    letters: BTreeMap<(u64, u64), (usize, Letter)>,
-    connected: BTreeSet<(usize, usize)>,
-    cut: BTreeSet<(usize, usize)>,
-    messages: BTreeMap<u64, Vec<Vec<u8>>>,
+    pub(super) plan: Plan,
+    pub(super) now_ms: u64,
+    pub(super) messages: BTreeMap<u64, Message>,
+    queue: BinaryHeap<Entry>,
+    pub(super) cut: BTreeSet<(usize, usize)>,
+    index: HashMap<Did, usize>,
+    named: Arc<HashSet<Did>>,
+    /// Each wire form is read and checked once for all nodes.
+    checked: HashMap<Vec<u8>, Checked>,
     count: u64,
 }
 
 impl World {
-    /// `calls[i]` are the nodes that node `i` calls. Node 0 is the Leader's.
+    /// A few nodes; `calls[i]` are those that node `i` calls.
     pub fn new(seed: u64, calls: &[&[usize]]) -> Self {
-        let leader = key(200);
-        let fleet = Fleet::found(Leader { did: leader.did(), age: "age1unused".to_owned() });
-        let members = calls.iter().enumerate().map(|(index, calls)| Member {
+        let knows = vec![Vec::new(); calls.len()];
+        let calls = calls.iter().map(|calls| calls.to_vec()).collect();
+        Self::of(Plan { seed, calls, knows, named: 1, latency_ms: (10, 150), tick_ms: 250 }, true)
+    }
+
+    /// A world of a fleet, or of nodes that take every well-signed event.
+    pub fn of(plan: Plan, has_fleet: bool) -> Self {
+        let leader = key(usize::MAX - 1);
+        let pool = Pool::default();
+        let member = |(index, calls): (usize, &Vec<usize>)| Member {
             key: key(index),
-            log: Memory::default(),
+            did: key(index).did(),
+            log: Memory::new(&pool),
             node: None,
-            calls: calls.to_vec(),
-            gossips: false,
-            seen: BTreeSet::new(),
+            skew_ms: 0,
+            calls: calls.clone(),
+            knows: plan.knows[index].clone(),
             leads: index == 0,
-        });
-        let mut world = Self {
-            random: Random(seed),
-            fleet,
+            side: 0,
+            boot: 0,
+            gossips: false,
+            links: BTreeMap::new(),
+            history: Vec::new(),
+        };
+        let members: Vec<_> = plan.calls.iter().enumerate().map(member).collect();
+        Self {
+            random: Random(plan.seed),
+            fleet: has_fleet.then(|| Fleet::found(Leader { did: leader.did(), age: "age1unused".to_owned() })),
             leader,
-            members: members.collect(),
+            index: members.iter().enumerate().map(|(index, member)| (member.did, index)).collect(),
+            named: Arc::new(members[..plan.named].iter().map(|member| member.did).collect()),
+            members,
             replies: BTreeMap::new(),
             verdicts: Vec::new(),
             lost_percent: 0,
+            plan,
             now_ms: 1_000,
-            letters: BTreeMap::new(),
-            connected: BTreeSet::new(),
-            cut: BTreeSet::new(),
             messages: BTreeMap::new(),
+            queue: BinaryHeap::new(),
+            cut: BTreeSet::new(),
+            checked: HashMap::new(),
             count: 0,
-        };
-        (0..calls.len()).for_each(|index| world.boot(index));
-        world
+        }
+        .begun()
     }
 
+    fn begun(mut self) -> Self {
+        (0..self.members.len()).for_each(|index| self.boot(index));
+        self
+    }
+
+    /// The true time.
     pub fn wall(&self) -> Timestamp {
         Timestamp::from_millisecond(1_800_000_000_000 + self.now_ms.cast_signed()).expect("a time")
     }
@@ -101,103 +142,69 @@ impl World {
         Now { wall: self.wall(), uptime_ms: self.now_ms }
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn now_of(&self, index: usize) -> Now {
+        let wall = self.wall() + SignedDuration::from_millis(self.members[index].skew_ms);
+        Now { wall, uptime_ms: self.now_ms }
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
         self.count += 1;
         self.count
     }
 
-    /// An event of now.
-    pub fn event(&mut self, author: &Key, kind: &str, subject: &str, data: Value, reply: Option<&str>) -> Event {
-        let time = self.wall();
-        let draft = Draft {
-            kind: kind.to_owned(),
-            subject: subject.to_owned(),
-            expires: time + SignedDuration::from_hours(24),
-            data,
-            data_base64: None,
-            in_reply_to: reply.map(str::to_owned),
-            agent: None,
-        };
-        let ms = time.as_millisecond().unsigned_abs();
-        let mut noise = [0; 10];
-        noise[..8].copy_from_slice(&self.random.next().to_be_bytes());
-        let id = uuid::Builder::from_unix_timestamp_millis(ms, &noise).into_uuid();
-        let sequence = time.as_microsecond().unsigned_abs() + self.number() % 1000;
-        draft.sign(author, &Stamp { id, time, sequence }).expect("a good draft")
-    }
-
-    pub fn enrolled(&mut self, index: usize, reply: Option<&str>) -> Event {
-        let until = crate::event::rfc3339(self.wall() + SignedDuration::from_hours(24));
-        let data = json!({"agent_did": format!("{}#0000000001", key(index).did()), "expires": until});
-        let leader = self.leader.clone();
-        self.event(&leader, "enrolled", ENROL, data, reply)
+    pub(super) fn later(&mut self, ms: u64, happens: Happens) {
+        let number = self.number();
+        self.queue.push(Entry { at_ms: self.now_ms + ms, number, happens });
     }
 
     /// Starts a node over what its log holds.
     pub fn boot(&mut self, index: usize) {
-        let member = &self.members[index];
+        let seed = self.random.next();
+        let member = &mut self.members[index];
+        member.log.recover();
         let config = Config {
             key: member.key.clone(),
-            fleet: Some(self.fleet.clone()),
+            fleet: self.fleet.clone(),
             leads: member.leads,
-            nodes: vec![key(0).did()],
+            nodes: self.named.clone(),
             targets: member.calls.iter().map(|target| target_of(*target)).collect(),
             log_limit_bytes: u64::MAX,
-            seed: self.random.next(),
+            seed,
         };
-        let node = Node::new(config, member.log.clone()).expect("a log");
-        self.members[index].node = Some(node);
-    }
-
-    /// Ends a node without a word.
-    pub fn crash(&mut self, index: usize) {
-        self.members[index].node = None;
-        self.members[index].gossips = false;
-        self.members[index].seen.clear();
-        self.letters.retain(|_, (to, _)| *to != index);
-        for other in 0..self.members.len() {
-            self.part(index, other);
+        member.node = Some(Node::new(config, member.log.clone()).expect("a log"));
+        member.boot += 1;
+        let boot = member.boot;
+        for peer in member.knows.clone() {
+            let Target { peer, address } = target_of(peer);
+            let peer = peer.expect("all have names");
+            self.input(index, Input::Found { peer, addresses: vec![address], source: Source::Exchange });
         }
+        // Nodes do not start at the same moment.
+        let (tick, beat) = (self.random.below(self.plan.tick_ms), self.random.below(1_000));
+        self.later(tick, Happens::Tick { at: index, boot });
+        self.later(beat, Happens::Heartbeat { at: index, boot });
     }
 
-    /// Cuts two nodes off from each other, or joins them again.
-    pub fn cut(&mut self, one: usize, other: usize, off: bool) {
-        if off {
-            self.cut.insert((one.min(other), one.max(other)));
-            self.part(one, other);
-        } else {
-            self.cut.remove(&(one.min(other), one.max(other)));
+    pub(super) fn check(&mut self, wire: &[u8]) -> Checked {
+        if let Some(checked) = self.checked.get(wire) {
+            return checked.clone();
         }
-    }
-
-    fn part(&mut self, one: usize, other: usize) {
-        if self.connected.remove(&(one.min(other), one.max(other))) {
-            for (index, peer) in [(one, other), (other, one)] {
-                self.input(index, Input::Disconnected { peer: key(peer).did() });
-            }
-        }
-    }
-
-    /// Hands events to a node's socket; the reply is in `replies`.
-    pub fn put(&mut self, index: usize, events: &[&Event]) -> u64 {
-        let ticket = self.number();
-        let events = events.iter().map(|event| check(event.wire())).collect();
-        self.input(index, Input::Put { ticket: Ticket::Test(ticket), origin: Origin::Local, events });
-        ticket
-    }
-
-    /// The ids that a node has receipted.
-    pub fn receipted(&self, ticket: u64) -> Vec<String> {
-        match self.replies.get(&ticket) {
-            Some(Reply::Stored { receipt: Some(receipt), .. }) => receipt.ids.clone(),
-            _ => Vec::new(),
-        }
+        let checked = check(wire);
+        self.checked.insert(wire.to_vec(), checked.clone());
+        checked
     }
 
     pub fn input(&mut self, index: usize, input: Input<Ticket>) {
-        let now = self.now();
-        let Some(node) = self.members[index].node.as_mut() else { return };
-        for action in node.handle([input], now) {
+        let now = self.now_of(index);
+        let member = &mut self.members[index];
+        let Some(node) = member.node.as_mut() else { return };
+        let actions = node.handle([input], now);
+        if member.log.is_broken() {
+            // Killed before it did anything of what it wanted done.
+            self.crash(index);
+            return;
+        }
+        for action in actions {
             self.act(index, action);
         }
     }
@@ -205,46 +212,54 @@ impl World {
     /// Time passes.
     pub fn run(&mut self, ms: u64) {
         let end = self.now_ms + ms;
-        while self.now_ms < end {
-            self.now_ms += STEP_MS;
-            while let Some(entry) = self.letters.first_entry() {
-                if entry.key().0 > self.now_ms {
-                    break;
-                }
-                let (to, letter) = entry.remove();
-                self.deliver(to, letter);
+        while self.queue.peek().is_some_and(|entry| entry.at_ms <= end) {
+            if let Some(entry) = self.queue.pop() {
+                self.now_ms = entry.at_ms;
+                self.happens(entry.happens);
             }
-            if self.now_ms.is_multiple_of(250) {
-                (0..self.members.len()).for_each(|index| self.input(index, Input::Tick));
+        }
+        self.now_ms = end;
+        // As gossipsub's own memory of what it has seen, a little longer.
+        self.messages.retain(|_, message| message.born_ms + 120_000 > end);
+    }
+
+    fn happens(&mut self, happens: Happens) {
+        match happens {
+            Happens::Tick { at, boot } if self.members[at].boot == boot => {
+                self.input(at, Input::Tick);
+                self.later(self.plan.tick_ms, Happens::Tick { at, boot });
             }
+            Happens::Heartbeat { at, boot } if self.members[at].boot == boot => self.heartbeat(at, boot),
+            Happens::Judged { at, from, message } => self.judge(at, from, message),
+            // Whatever was on its way over a link that is gone is lost.
+            Happens::Arrives { to, from, link, letter }
+                if self.members[to].links.get(&from).is_some_and(|there| there.number == link) =>
+            {
+                self.arrives(to, from, link, letter);
+            }
+            _ => {}
         }
     }
 
     fn act(&mut self, index: usize, action: Action<Ticket>) {
         match action {
             Action::Reply(Ticket::Test(number), reply) => drop(self.replies.insert(number, reply)),
-            Action::Reply(Ticket::Ask { from, ask }, reply) => self.send(index, from, Letter::Reply { ask, reply }),
+            Action::Reply(Ticket::Ask { from, link, ask }, reply) => {
+                if self.members[index].links.get(&from).is_some_and(|there| there.number == link) {
+                    self.send(index, from, Letter::Reply { ask, reply: Box::new(reply) });
+                }
+            }
             Action::Verdict(Ticket::Gossip { message, from }, verdict) => {
                 self.verdicts.push((index, verdict));
-                if verdict == Verdict::Accept {
-                    self.spread(index, Some(from), message);
-                }
+                self.verdict(index, from, message, verdict);
             }
-            Action::Publish(events) => {
-                let message = self.number();
-                self.messages.insert(message, events);
-                self.members[index].seen.insert(message);
-                self.spread(index, None, message);
-            }
-            Action::Gossip(joins) => {
-                self.members[index].gossips = joins;
-                for other in self.neighbours(index) {
-                    self.input(other, Input::Behind { peer: key(index).did() });
-                }
-            }
+            Action::Publish(events) => self.publish(index, &events),
+            Action::Gossip(joins) => self.listens(index, joins),
             Action::Ask { ask, peer, request } => {
-                let to = self.index_of(&peer);
-                self.send(index, to, Letter::Request { from: index, ask, request });
+                let to = self.index[&peer];
+                if !self.send(index, to, Letter::Request { ask, request: Box::new(request) }) {
+                    self.input(index, Input::Answered { ask, outcome: Outcome::Failed });
+                }
             }
             Action::Call(call) => self.call(index, &call),
             Action::Grown(_) | Action::Remember(_) => {}
@@ -252,97 +267,77 @@ impl World {
         }
     }
 
-    fn index_of(&self, did: &Did) -> usize {
-        self.members.iter().position(|member| member.key.did() == *did).expect("one of them")
-    }
-
-    fn neighbours(&self, index: usize) -> Vec<usize> {
-        let other =
-            |(one, two): &(usize, usize)| if *one == index { Some(*two) } else { (*two == index).then_some(*one) };
-        self.connected.iter().filter_map(other).collect()
-    }
-
     fn call(&mut self, index: usize, call: &Call) {
-        let other = self.index_of(&call.peer.expect("all have names"));
-        let pair = (index.min(other), index.max(other));
-        let is_there = !self.cut.contains(&pair) && self.members[other].node.is_some();
+        let other = self.index[&call.peer.expect("all have names")];
+        let (here, there) = (&self.members[index], &self.members[other]);
+        let cut = self.cut.contains(&(index.min(other), index.max(other))) || here.side != there.side;
+        let full = there.links.len() >= CONNECTIONS_LIMIT;
         let call = call.call;
-        if is_there && self.connected.insert(pair) {
-            self.input(index, Input::Connected { peer: key(other).did(), call: Some(call), address: None });
-            self.input(other, Input::Connected { peer: key(index).did(), call: None, address: None });
-            // Gossip tells those it meets what it listens to.
-            for (listener, peer) in [(index, other), (other, index)] {
-                if self.members[listener].gossips {
-                    self.input(peer, Input::Behind { peer: key(listener).did() });
-                }
-            }
-        } else {
+        if cut || full || there.node.is_none() || here.links.contains_key(&other) {
             self.input(index, Input::CallFailed { call });
+            return;
         }
-    }
-
-    /// A letter arrives if both are still connected then.
-    fn send(&mut self, from: usize, to: usize, letter: Letter) {
         let number = self.number();
-        if self.connected.contains(&(from.min(to), from.max(to))) {
-            let late = 10 + self.random.below(200);
-            self.letters.insert((self.now_ms + late, number), (to, letter));
-        } else if let Letter::Request { ask, .. } = letter {
-            self.input(from, Input::Answered { ask, outcome: Outcome::Failed });
-        }
-    }
-
-    fn spread(&mut self, index: usize, from: Option<usize>, message: u64) {
-        for to in self.neighbours(index) {
-            let lost = self.random.below(100) < self.lost_percent;
-            if Some(to) != from && self.members[to].gossips && !lost {
-                let events = self.messages[&message].clone();
-                self.send(index, to, Letter::Gossip { from: index, message, events });
+        self.members[index].links.insert(other, Link::new(number, true));
+        self.members[other].links.insert(index, Link::new(number, false));
+        let (own, peer) = (self.members[index].did, self.members[other].did);
+        self.input(index, Input::Connected { peer, call: Some(call), address: Some(other.to_string()) });
+        self.input(other, Input::Connected { peer: own, call: None, address: None });
+        // Gossip tells those it meets what it listens to.
+        for (listener, peer) in [(index, other), (other, index)] {
+            if self.members[listener].gossips {
+                self.send(listener, peer, Letter::Listens(true));
             }
         }
     }
 
-    fn deliver(&mut self, to: usize, letter: Letter) {
+    /// A letter over the link between two; false if there is none.
+    pub(super) fn send(&mut self, from: usize, to: usize, letter: Letter) -> bool {
+        let (least, most) = self.plan.latency_ms;
+        let jitter = self.random.next();
+        let now_ms = self.now_ms;
+        let Some(link) = self.members[from].links.get_mut(&to) else { return false };
+        let own = least + Random(link.number).below(most - least + 1);
+        // A link keeps the order of its letters, as a stream does.
+        let at_ms = (now_ms + own + jitter % (own / 4 + 1)).max(link.last_ms);
+        link.last_ms = at_ms;
+        let link = link.number;
+        self.later(at_ms - now_ms, Happens::Arrives { to, from, link, letter });
+        true
+    }
+
+    fn arrives(&mut self, to: usize, from: usize, link: u64, letter: Letter) {
         match letter {
-            Letter::Request { from, ask, request } => {
-                let origin = Origin::Peer { did: key(from).did(), address: None };
-                let ticket = Ticket::Ask { from, ask };
-                match request {
+            Letter::Request { ask, request } => {
+                let origin = Origin::Peer { did: self.members[from].did, address: None };
+                let ticket = Ticket::Ask { from, link, ask };
+                let input = match *request {
                     Request::Put { events } => {
-                        let events = events.iter().map(|wire| check(wire)).collect();
-                        self.input(to, Input::Put { ticket, origin, events });
+                        let events = events.iter().map(|wire| self.check(wire)).collect();
+                        Input::Put { ticket, origin, events }
                     }
-                    request => self.input(to, Input::Ask { ticket, origin, request }),
-                }
+                    request => Input::Ask { ticket, origin, request },
+                };
+                self.input(to, input);
             }
             Letter::Reply { ask, reply } => {
-                let outcome = match reply {
+                let outcome = match *reply {
                     Reply::Events { events } | Reply::Answers { events } => {
-                        Outcome::Events(events.iter().map(|wire| check(wire)).collect())
+                        Outcome::Events(events.iter().map(|wire| self.check(wire)).collect())
                     }
                     reply => Outcome::Other(reply),
                 };
                 self.input(to, Input::Answered { ask, outcome });
             }
-            Letter::Gossip { from, message, events } => {
-                if self.members[to].seen.insert(message) {
-                    let events = events.iter().map(|wire| check(wire)).collect();
-                    self.input(to, Input::Gossip { ticket: Ticket::Gossip { message, from }, events });
-                }
-            }
+            letter => self.gossips(to, from, letter),
         }
-    }
-
-    /// A node that breaks the rules gossips these bytes to node `to`.
-    pub fn gossip_raw(&mut self, from: usize, to: usize, events: Vec<Vec<u8>>) {
-        let message = self.number();
-        self.messages.insert(message, events.clone());
-        self.deliver(to, Letter::Gossip { from, message, events });
     }
 }
 
 pub fn key(index: usize) -> Key {
-    Key::from_seed(&[u8::try_from(index + 1).expect("a small world"); 32])
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&(index as u64 + 1).to_le_bytes());
+    Key::from_seed(&seed)
 }
 
 /// Where a node is called in this world.
