@@ -4,6 +4,7 @@ use cooee::attach::{Client, Reply, Request};
 use cooee::enrol::{Fleet, Leader};
 use cooee::event::{Draft, Event, Stamp};
 use cooee::key::Key;
+use cooee::mesh::Element;
 use cooee::net::{self, Dialer};
 use cooee::store;
 use jiff::{SignedDuration, Timestamp};
@@ -223,8 +224,8 @@ fn a_command_without_a_node_asks_another_machines() {
     let request = event(&key(2), "enrol", SUBJECT, json!({}), None);
     let put = Request::Put { events: vec![request.wire().to_vec()] };
     assert_eq!(stored(&dialer.request(&put, deadline).expect("a receipt")).0, [request.id()]);
-    let ids = vec![request.id().to_owned()];
-    let reply = dialer.request(&Request::Get { ids }, deadline).expect("a reply");
+    let elements = vec![Element::of(&request).expect("an id").to_string()];
+    let reply = dialer.request(&Request::Get { elements }, deadline).expect("a reply");
     assert!(matches!(reply, Reply::Error { code, .. } if code == "not_permitted"));
 
     let other = Dialer::connect(std::slice::from_ref(&address), None, deadline)

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn requests_go_out_and_replies_come_in_order() {
         let (_folder, mut client, mut node) = pair();
-        let asked = Request::Get { ids: vec!["a".into()] };
+        let asked = Request::Get { elements: vec!["a".into()] };
         client.send(&asked, None).expect("sent");
         client.send(&asked, None).expect("sent");
         let mut body = Vec::new();

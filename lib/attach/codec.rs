@@ -5,7 +5,7 @@
 //! comparing the bytes.
 
 use super::frame::{FRAME_LIMIT_BYTES, FrameError, seal};
-use super::message::{Refused, Reply, Request, WAIT_LIMIT_MS};
+use super::message::{Compared, Held, Refused, Reply, Request, WAIT_LIMIT_MS};
 use crate::event::rfc3339;
 use crate::jsonl::{Object, Scanner, Value, string};
 use jiff::Timestamp;
@@ -62,20 +62,25 @@ impl Request {
                 string(out, name);
                 out.extend_from_slice(b",\"op\":\"forget\"}");
             }
-            Self::Ids { from, to, after, fingerprint } => {
+            Self::Ids { only, ranges } => {
                 out.push(b'{');
-                for (name, value) in [("\"after\":", after), ("\"fingerprint\":", fingerprint)] {
-                    if let Some(value) = value {
-                        out.extend_from_slice(name.as_bytes());
-                        string(out, value);
-                        out.push(b',');
-                    }
+                if let Some(only) = only {
+                    member_text(out, "only", only);
+                    out.push(b',');
                 }
-                let (from, to) = (rfc3339(*from), rfc3339(*to));
-                out.extend_from_slice(format!("\"from\":\"{from}\",\"op\":\"ids\",\"to\":\"{to}\"}}").as_bytes());
+                array(out, "\"op\":\"ids\",\"ranges\":[", ranges, |out, range| {
+                    out.push(b'{');
+                    member_text(out, "fingerprint", &range.fingerprint);
+                    out.push(b',');
+                    member_text(out, "from", &range.from);
+                    out.push(b',');
+                    member_text(out, "to", &range.to);
+                    out.push(b'}');
+                });
+                out.push(b'}');
             }
-            Self::Get { ids } => {
-                array(out, "{\"ids\":[", ids, |out, id| string(out, id));
+            Self::Get { elements } => {
+                array(out, "{\"elements\":[", elements, |out, element| string(out, element));
                 out.extend_from_slice(b",\"op\":\"get\"}");
             }
             Self::Peers => out.extend_from_slice(b"{\"op\":\"peers\"}"),
@@ -108,12 +113,15 @@ impl Request {
             "took" => Self::Took { place: member(object, "place", place)? },
             "forget" => Self::Forget { name: member(object, "name", text)? },
             "ids" => Self::Ids {
-                from: member(object, "from", moment)?,
-                to: member(object, "to", moment)?,
-                after: optional(object, "after", text)?,
-                fingerprint: optional(object, "fingerprint", text)?,
+                only: optional(object, "only", text)?,
+                ranges: list(object, "ranges", |value| {
+                    inner(value, |object| {
+                        let text = |name| text(object.get(name)?);
+                        Some(Compared { from: text("from")?, to: text("to")?, fingerprint: text("fingerprint")? })
+                    })
+                })?,
             },
-            "get" => Self::Get { ids: strings(object, "ids")? },
+            "get" => Self::Get { elements: strings(object, "elements")? },
             "peers" => Self::Peers,
             "clock" => Self::Clock,
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
@@ -167,9 +175,9 @@ impl Reply {
                 });
                 out.push(b'}');
             }
-            Self::Ids { ids, more, same } => {
-                array(out, "{\"ids\":[", ids, |out, id| string(out, id));
-                out.extend_from_slice(format!(",\"more\":{more},\"op\":\"ids\",\"same\":{same}}}").as_bytes());
+            Self::Ids { ranges } => {
+                array(out, "{\"op\":\"ids\",\"ranges\":[", ranges, |out, held| held.json(out));
+                out.push(b'}');
             }
             Self::Peers { records } => {
                 array(out, "{\"op\":\"peers\",\"records\":[", records, |out, record| out.extend_from_slice(record));
@@ -210,14 +218,43 @@ impl Reply {
                 }
                 Self::Handed { events, places }
             }
-            "ids" => Self::Ids {
-                ids: strings(object, "ids")?,
-                more: member(object, "more", |value| value.as_bool())?,
-                same: member(object, "same", |value| value.as_bool())?,
-            },
+            "ids" => Self::Ids { ranges: list(object, "ranges", Held::read)? },
             "end" => Self::End,
             "error" => Self::Error { code: member(object, "code", text)?, reason: member(object, "reason", text)? },
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
+        })
+    }
+}
+
+impl Held {
+    fn json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Same => out.extend_from_slice(b"{\"same\":true}"),
+            Self::Elements(elements) => {
+                array(out, "{\"elements\":[", elements, |out, element| string(out, element));
+                out.push(b'}');
+            }
+            Self::Pieces(pieces) => {
+                array(out, "{\"pieces\":[", pieces, |out, (to, fingerprint)| {
+                    out.push(b'{');
+                    member_text(out, "fingerprint", fingerprint);
+                    out.push(b',');
+                    member_text(out, "to", to);
+                    out.push(b'}');
+                });
+                out.push(b'}');
+            }
+        }
+    }
+
+    fn read(value: Value<'_>) -> Option<Self> {
+        inner(value, |object| {
+            if let Some(elements) = object.get("elements") {
+                return elements.elements()?.map(text).collect::<Option<_>>().map(Self::Elements);
+            }
+            let Some(pieces) = object.get("pieces") else { return object.get("same").map(|_| Self::Same) };
+            let piece = |object: &Object<'_>| Some((text(object.get("to")?)?, text(object.get("fingerprint")?)?));
+            pieces.elements()?.map(|value| inner(value, piece)).collect::<Option<_>>().map(Self::Pieces)
         })
     }
 }
@@ -271,6 +308,19 @@ fn array<T>(out: &mut Vec<u8>, head: &str, items: &[T], mut each: impl FnMut(&mu
         each(out, item);
     }
     out.push(b']');
+}
+
+/// An object inside the frame's.
+fn inner<T>(value: Value<'_>, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Option<T> {
+    let mut scanner = Scanner::default();
+    read(&scanner.object(value.raw().as_bytes()).ok()?)
+}
+
+/// `"name":"text"`.
+fn member_text(out: &mut Vec<u8>, name: &str, text: &str) {
+    string(out, name);
+    out.push(b':');
+    string(out, text);
 }
 
 fn optional<'a, T>(

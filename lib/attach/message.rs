@@ -14,8 +14,10 @@ pub type WireRecord = Vec<u8>;
 
 /// The longest `wait_ms` of an `await`: 30 s.
 pub const WAIT_LIMIT_MS: u64 = 30_000;
-/// The most ids in one reply to `ids`: what fits with room to spare.
-pub const IDS_LIMIT: usize = 3_000;
+/// The most ranges in one `ids`.
+pub const RANGES_LIMIT: usize = 64;
+/// The most pieces in one reply to `ids`.
+pub const PIECES_LIMIT: usize = 256;
 
 /// What is asked of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,23 +80,19 @@ pub enum Request {
         /// Its name.
         name: String,
     },
-    /// The ids the log holds for times from `from` to before `to`, in the
-    /// order of ids. Answered by [`Reply::Ids`].
+    /// Which of these ranges the node holds otherwise, and what is in them.
+    /// Answered by [`Reply::Ids`].
     Ids {
-        /// The first time.
-        from: Timestamp,
-        /// The time after the last.
-        to: Timestamp,
-        /// Only ids behind this one.
-        after: Option<String>,
-        /// What the asker holds of them, as a count and a digest: the node
-        /// lists ids only if it holds others.
-        fingerprint: Option<String>,
+        /// A part of the log instead of all of it: `kept` (records and requests
+        /// that no Leader has answered) or `records`.
+        only: Option<String>,
+        /// Ranges of elements, at most [`RANGES_LIMIT`].
+        ranges: Vec<Compared>,
     },
     /// These events. Answered by [`Reply::Events`] with what is there and fits.
     Get {
-        /// Ids.
-        ids: Vec<String>,
+        /// Elements.
+        elements: Vec<String>,
     },
     /// What the node sees: itself, then its peers. Only on the node's own
     /// socket. Answered by any number of [`Reply::Peers`], then by
@@ -102,6 +100,29 @@ pub enum Request {
     Peers,
     /// The node's clock. Answered by [`Reply::Clock`].
     Clock,
+}
+
+/// A range of elements and what the asker holds of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The first element that may be in it.
+    pub from: String,
+    /// The first behind it.
+    pub to: String,
+    /// The asker's: count and digest.
+    pub fingerprint: String,
+}
+
+/// What a node holds of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The same, by the fingerprint.
+    Same,
+    /// These elements, in order.
+    Elements(Vec<String>),
+    /// More than is listed at once. The range in pieces, one behind the other:
+    /// where each ends, and its fingerprint.
+    Pieces(Vec<(String, String)>),
 }
 
 /// What a node says.
@@ -141,15 +162,11 @@ pub enum Reply {
     /// All that a consumer said it took is written down; the last reply to one
     /// that sends nothing more.
     Left,
-    /// Ids in their order.
+    /// What there is of the ranges that were asked for, in their order. Where
+    /// not all fits into the frame the last ones are left out, never the first.
     Ids {
-        /// At most [`IDS_LIMIT`].
-        ids: Vec<String>,
-        /// There are more behind the last. With no id at all: too many to list
-        /// them before the asker has narrowed the range down.
-        more: bool,
-        /// The fingerprint is that of what this node holds.
-        same: bool,
+        /// At most one for each range.
+        ranges: Vec<Held>,
     },
     /// Records of the node and its peers.
     Peers {

@@ -11,5 +11,7 @@ mod put;
 
 pub use client::{Client, ClientError};
 pub use frame::{FRAME_LIMIT_BYTES, FrameError, HEADER_BYTES, body_length, read_body, seal};
-pub use message::{IDS_LIMIT, Refused, Reply, Request, WAIT_LIMIT_MS, WireEvent, WireRecord};
+pub use message::{
+    Compared, Held, PIECES_LIMIT, RANGES_LIMIT, Refused, Reply, Request, WAIT_LIMIT_MS, WireEvent, WireRecord,
+};
 pub use put::{PutFrame, PutFrames};

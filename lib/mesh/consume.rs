@@ -240,7 +240,9 @@ mod tests {
             agent: None,
         };
         for sequence in 1..=5 {
-            let stamp = Stamp { id: uuid::Uuid::now_v7(), time: now.wall, sequence };
+            let ms = now.wall.as_millisecond().unsigned_abs();
+            let id = uuid::Builder::from_unix_timestamp_millis(ms + sequence, &[0; 10]).into_uuid();
+            let stamp = Stamp { id, time: now.wall, sequence };
             let events = vec![Ok(draft.sign(&Key::from_seed(&[1; 32]), &stamp).expect("a good draft"))];
             reply(&mut node, Input::Put { ticket: 1, origin: Origin::Local, events }, now);
         }

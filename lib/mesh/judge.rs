@@ -1,6 +1,7 @@
 //! What becomes of an event that somebody hands over.
 
 use super::Members;
+use super::log::id_of;
 use crate::event::{self, EVENT_LIMIT_BYTES, Event};
 use crate::ucxl::Address;
 use jiff::{SignedDuration, Timestamp};
@@ -94,6 +95,11 @@ fn id_in(wire: &[u8]) -> String {
     id.filter(|id| id.len() <= 64 && wire.len() <= EVENT_LIMIT_BYTES).unwrap_or_default()
 }
 
+/// The time in a UUIDv7, Unix time in ms.
+fn id_ms(event: &Event) -> i64 {
+    id_of(event.id()).map_or(0, |id| (u128::from_be_bytes(id) >> 80) as i64)
+}
+
 /// May this well-signed event be stored now? Says nothing of whether it is
 /// there already.
 pub fn judge(event: &Event, members: &Members, now: Timestamp) -> Result<(), Fault> {
@@ -107,6 +113,16 @@ pub fn judge(event: &Event, members: &Members, now: Timestamp) -> Result<(), Fau
     }
     if event.sequence() > u64::try_from(ahead.as_microsecond()).unwrap_or(0) {
         return fault(Code::Clock, "its sequence is more than 60 s ahead of this node's clock");
+    }
+    if id_ms(event) > ahead.as_millisecond() {
+        // The oldest ids go first where a log is full: nobody is the youngest for ever.
+        return fault(Code::Clock, "the time in its id is more than 60 s ahead of this node's clock");
+    }
+    if members.record(event).is_some() {
+        // Who revokes may be revoked later. All keep what it said before, so all
+        // take it, in whichever order they hear of it; the fleet file says who
+        // may revoke.
+        return Ok(());
     }
     if members.is_revoked(event) {
         return fault(Code::Revoked, "its author has been revoked");

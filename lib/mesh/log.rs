@@ -1,6 +1,7 @@
 //! The event log as the mesh sees it: the port that `store` fills.
 
 use super::consume::Consumers;
+use super::element::{Element, Span, Sum};
 use crate::event::Event;
 use crate::key::Did;
 use jiff::Timestamp;
@@ -38,29 +39,31 @@ pub struct Record {
     pub revokes: bool,
 }
 
-/// How many ids a range holds and a digest of them; equal on two nodes when
-/// they hold the same.
+/// A part of the log's elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// How many.
-    pub count: u64,
-    /// The exclusive or of the ids' BLAKE3 digests, each cut to 16 bytes.
-    pub digest: [u8; 16],
+pub enum View {
+    /// All of them.
+    #[default]
+    All,
+    /// Records and open requests: what the size cap spares longest.
+    Kept,
+    /// Records alone.
+    Records,
 }
 
-impl Fingerprint {
-    /// Takes one more id in.
-    pub fn add(&mut self, id: &Id) {
-        self.count += 1;
-        let digest = blake3::hash(id);
-        for (sum, byte) in self.digest.iter_mut().zip(digest.as_bytes()) {
-            *sum ^= byte;
-        }
-    }
+/// Up to where the size cap has removed events, which are not to be fetched
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floors {
+    /// No event below this one is wanted that is not an open request or a record.
+    pub plain: Element,
+    /// Below this one only records are.
+    pub open: Element,
+}
 
-    /// `COUNT-32 hex digits`, as it stands in frames.
-    pub fn to_text(self) -> String {
-        format!("{}-{}", self.count, data_encoding::HEXLOWER.encode(&self.digest))
+impl Default for Floors {
+    fn default() -> Self {
+        Self { plain: Element::FIRST, open: Element::FIRST }
     }
 }
 
@@ -73,6 +76,37 @@ pub struct Totals {
     pub bytes: u64,
     /// When the event that came last was made, by its author's clock.
     pub newest: Option<Timestamp>,
+}
+
+/// What one step of pruning removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Events that had expired.
+    pub expired: u64,
+    /// Over the cap: answered requests and whatever nobody answers.
+    pub plain: u64,
+    /// Over the cap, with nothing else left: open requests.
+    pub open: u64,
+    /// There is more to remove.
+    pub more: bool,
+}
+
+/// The log as the set that nodes compare.
+pub trait Set {
+    /// Is this element there?
+    fn has(&self, element: &Element) -> Result<bool, LogError>;
+
+    /// The first `most` elements of a span, in order.
+    fn elements(&self, view: View, span: &Span, most: usize) -> Result<Vec<Element>, LogError>;
+
+    /// The sum of a span.
+    fn sum(&self, view: View, span: &Span) -> Result<Sum, LogError>;
+
+    /// Up to `pieces` − 1 elements that cut a span into about equal pieces.
+    fn cuts(&self, view: View, span: &Span, pieces: usize) -> Result<Vec<Element>, LogError>;
+
+    /// What is not to be fetched.
+    fn floors(&self) -> Floors;
 }
 
 /// One stored event, borrowed.
@@ -97,7 +131,7 @@ pub type Opener<R> = Box<dyn Fn() -> Result<R, LogError> + Send + Sync>;
 
 /// The log, held by one node. Writes happen between [`Log::begin`] and
 /// [`Log::commit`]; reads see them at once.
-pub trait Log: Consumers + Send {
+pub trait Log: Consumers + Set + Send {
     /// What reads beside it, from another thread.
     type Reader: Reader + 'static;
 
@@ -113,27 +147,21 @@ pub trait Log: Consumers + Send {
     /// Forgets the batch.
     fn roll_back(&mut self);
 
-    /// Adds an event; false if its author's event of this id is there already.
+    /// Adds an event; false if its element is there already.
     fn insert(&mut self, event: &Event, mark: &Mark) -> Result<bool, LogError>;
 
     /// A Leader has answered these requests: the events of this id and subject
     /// whose short type is one of `kinds`.
     fn answered(&mut self, id: &Id, subject: &str, kinds: &[&str]) -> Result<(), LogError>;
 
-    /// The events of this id: one, unless two authors gave the same.
+    /// The events of this id: one, unless it was given twice.
     fn with_id(&self, id: &Id) -> Result<Vec<Vec<u8>>, LogError>;
 
     /// The events that say they answer this id.
     fn replies(&self, id: &Id) -> Result<Vec<Vec<u8>>, LogError>;
 
-    /// Is an event of this id there?
-    fn has(&self, id: &Id) -> Result<bool, LogError>;
-
-    /// Up to `most` ids from `from` to before `to`, in order.
-    fn ids(&self, from: &Id, to: &Id, most: usize) -> Result<Vec<Id>, LogError>;
-
-    /// The fingerprint of the ids from `from` to before `to`.
-    fn fingerprint(&self, from: &Id, to: &Id) -> Result<Fingerprint, LogError>;
+    /// The event of this element.
+    fn get(&self, element: &Element) -> Result<Option<Vec<u8>>, LogError>;
 
     /// Every event that says who belongs, in the order of arrival.
     fn records(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError>;
@@ -142,16 +170,14 @@ pub trait Log: Consumers + Send {
     /// order of arrival.
     fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError>;
 
-    /// Removes what a key has said: as one agent, or in all, but not what a
-    /// record is.
-    fn remove_source(&mut self, author: &Did, agent: Option<&str>) -> Result<u64, LogError>;
+    /// Removes up to `most` events that a key has said: as one agent, or in all,
+    /// but no records. Says how many; fewer than `most` is all of them.
+    fn remove_source(&mut self, author: &Did, agent: Option<&str>, most: usize) -> Result<usize, LogError>;
 
-    /// Removes what expired before `now`, then the oldest that are no records
-    /// while the log takes more than `cap_bytes` on disk.
-    fn prune(&mut self, now: Timestamp, cap_bytes: u64) -> Result<u64, LogError>;
-
-    /// Ids up to this one were removed for size and are not to be fetched again.
-    fn floor(&self) -> Id;
+    /// Removes some of what expired before `now`, and while the log takes more
+    /// than `cap_bytes` on disk some of the oldest: what is neither a record nor
+    /// an open request, then open requests, never records. A bounded step.
+    fn prune(&mut self, now: Timestamp, cap_bytes: u64) -> Result<Pruned, LogError>;
 
     /// The place of the newest event; 0 if there was none.
     fn last_place(&self) -> u64;
@@ -165,6 +191,9 @@ pub trait Reader: Send {
     /// Shows events behind `place` in the order of arrival, until `each` says
     /// false; with `open_only` only requests that no Leader has answered.
     fn after(&mut self, place: u64, open_only: bool, each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<(), LogError>;
+
+    /// Before the first event of this time or later in the order of arrival.
+    fn before(&mut self, time_ms: i64) -> Result<u64, LogError>;
 
     /// The event at `place` if it is a request that no Leader has answered.
     fn open_at(&mut self, place: u64, each: &mut dyn FnMut(Row<'_>)) -> Result<(), LogError>;

@@ -105,8 +105,15 @@ impl Members {
             let agent = event.agent().filter(|_| !self.revoked_agents.is_empty());
             agent.is_some_and(|agent| self.revoked_agents.contains(&(author, agent.to_owned())))
         };
-        // A Leader is replaced by a rotation, never by a revocation.
         (self.revoked.contains(&author) || agent()) && !self.is_leader(&author)
+    }
+
+    /// Whose events are in no log: keys, and single agents of keys.
+    pub fn revoked(&self) -> impl Iterator<Item = (Did, Option<String>)> {
+        // A Leader is replaced by a rotation, never by a revocation.
+        let keys = self.revoked.iter().filter(|did| !self.is_leader(did)).map(|did| (*did, None));
+        let agents = self.revoked_agents.iter().filter(|(did, _)| !self.is_leader(did));
+        keys.chain(agents.map(|(did, agent)| (*did, Some(agent.clone()))))
     }
 
     /// Does it count as an answer to something?
@@ -154,7 +161,7 @@ impl Members {
             None => self.revoked.insert(about),
             Some(agent) => self.revoked_agents.insert((about, agent.clone())),
         };
-        if fresh { Change::Revoked(about, agent) } else { Change::None }
+        if fresh && !self.is_leader(&about) { Change::Revoked(about, agent) } else { Change::None }
     }
 }
 

@@ -3,8 +3,9 @@
 use super::carry::Carry;
 use super::consume::Unsynced;
 use super::dial::{Call, Calls, Remembered, Source, Target};
-use super::judge::{self, Fault};
+use super::judge::Fault;
 use super::peers::Peer;
+use super::prune::Pruning;
 use super::rate::Rates;
 use super::waits::Waits;
 use super::watch::Facts;
@@ -17,9 +18,6 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// How often what has expired is removed.
-const PRUNE_EVERY_MS: u64 = 30_000;
 
 /// An event read and checked against its author's key, or why not.
 pub type Checked = Result<Event, Fault>;
@@ -205,6 +203,14 @@ pub enum Action<T> {
     Grown(u64),
     /// Answer a request for what the node sees.
     Watched(T, Box<Facts>),
+    /// The log was at its limit, and this many events went: such as nobody
+    /// waits for, and requests that no Leader has answered.
+    Dropped {
+        /// What is no request, or is answered.
+        plain: u64,
+        /// Open requests.
+        open: u64,
+    },
     /// The log failed; what depended on it was answered so.
     Failed(LogError),
 }
@@ -225,7 +231,7 @@ pub struct Node<L, T> {
     /// Does it take part in the gossip?
     pub(super) gossips: bool,
     pub(super) unsynced: Unsynced,
-    pruned_ms: Option<u64>,
+    pub(super) pruning: Pruning,
     /// When peers are written down next, if there is anything new.
     pub(super) remembers_ms: Option<u64>,
     pub(super) stopping: bool,
@@ -249,7 +255,7 @@ impl<L: Log, T> Node<L, T> {
             rates: Rates::default(),
             gossips: false,
             unsynced: Unsynced::default(),
-            pruned_ms: None,
+            pruning: Pruning::default(),
             remembers_ms: None,
             stopping: false,
             log_error: None,
@@ -384,22 +390,7 @@ impl<L: Log, T> Node<L, T> {
                 Err(error) => batch.actions.push(Action::Failed(error)),
             }
         }
-        let due = self.pruned_ms.is_none_or(|last| now.uptime_ms >= last + PRUNE_EVERY_MS);
-        if !due || batch.began {
-            return;
-        }
-        self.pruned_ms = Some(now.uptime_ms);
-        // Its own commit: nobody waits for it.
-        let pruned = self
-            .log
-            .begin()
-            .and_then(|()| self.log.prune(now.wall - judge::LEEWAY, self.config.log_limit_bytes))
-            .and_then(|_| self.log.commit());
-        self.log_error = pruned.as_ref().err().map(|error| (now.wall, error.to_string()));
-        if let Err(error) = pruned {
-            self.log.roll_back();
-            batch.actions.push(Action::Failed(error));
-        }
+        self.prune(now, batch);
     }
 
     fn learn_again(&mut self) -> Result<(), LogError> {
@@ -409,6 +400,8 @@ impl<L: Log, T> Node<L, T> {
                 members.learn(&event);
             }
         })?;
+        // Some of it may still be there after a crash.
+        members.revoked().for_each(|(did, agent)| self.pruning.leaves(did, agent));
         self.members = members;
         Ok(())
     }

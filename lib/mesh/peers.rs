@@ -1,6 +1,7 @@
 //! Who is connected, what they are asked, and what comes of it.
 
-use super::log::{Id, Log, LogError, id_of};
+use super::element::Element;
+use super::log::{Log, LogError};
 use super::node::{Action, Batch, Node, Now, Outcome};
 use super::reconcile::Comparison;
 use super::watch::Notes;
@@ -83,23 +84,33 @@ impl<L: Log, T> Node<L, T> {
         let Some(peer) = self.peers.get_mut(&did) else { return };
         match outcome {
             Outcome::Events(events) => {
-                let events: Vec<Event> = events.into_iter().flatten().collect();
-                let ids: Vec<Id> = events.iter().filter_map(|event| id_of(event.id())).collect();
-                let wanted = peer.comparison.fetched(&ids);
+                let events = events.into_iter().flatten();
+                let events: Vec<(Element, Event)> =
+                    events.filter_map(|event| Some((Element::of(&event)?, event))).collect();
+                let elements: Vec<Element> = events.iter().map(|(element, _)| *element).collect();
+                let wanted = peer.comparison.fetched(&elements);
                 peer.notes.found(wanted.len());
                 if peer.comparison.is_over() {
                     peer.notes.ended(watch::Comparison::Done, now.wall);
                 }
-                let wanted = |event: &Event| id_of(event.id()).is_some_and(|id| wanted.contains(&id));
-                self.fetched(events.into_iter().filter(wanted).collect(), now, batch);
-            }
-            Outcome::Other(Reply::Ids { ids, more, same }) => {
-                if let Err(error) = peer.comparison.listed(&self.log, &ids, more, same) {
-                    batch.actions.push(Action::Failed(error));
-                } else if peer.comparison.is_over() {
-                    peer.notes.ended(watch::Comparison::Done, now.wall);
+                let wanted = events.into_iter().filter(|(element, _)| wanted.contains(element));
+                let before = batch.stored;
+                self.fetched(wanted.map(|(_, event)| event).collect(), now, batch);
+                if batch.stored > before
+                    && let Some(peer) = self.peers.get_mut(&did)
+                {
+                    peer.comparison.gained();
                 }
             }
+            Outcome::Other(Reply::Ids { ranges }) => match peer.comparison.compared(&self.log, &ranges) {
+                Ok(true) if peer.comparison.is_over() => peer.notes.ended(watch::Comparison::Done, now.wall),
+                Ok(true) => {}
+                outcome => {
+                    peer.comparison.failed(now.uptime_ms);
+                    peer.notes.ended(watch::Comparison::Failed, now.wall);
+                    batch.actions.extend(outcome.err().map(Action::Failed));
+                }
+            },
             other => {
                 peer.comparison.failed(now.uptime_ms);
                 peer.notes.ended(watch::Comparison::Failed, now.wall);

@@ -125,9 +125,7 @@ impl<L: Log, T> Node<L, T> {
         match self.members.learn(event) {
             Change::None => {}
             Change::Joined(_) => batch.joined = true,
-            Change::Revoked(did, agent) => {
-                self.log.remove_source(&did, agent.as_deref())?;
-            }
+            Change::Revoked(did, agent) => self.pruning.leaves(did, agent),
         }
         Ok(true)
     }

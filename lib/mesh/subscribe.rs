@@ -61,7 +61,8 @@ pub struct Subscription {
     types: Vec<String>,
     since_ms: i64,
     unanswered: bool,
-    place: u64,
+    /// How far it has got; `None`: not yet looked where `since_ms` begins.
+    place: Option<u64>,
     /// Requests that were handed out: when they are due again, and their place.
     handed: VecDeque<(u64, u64)>,
 }
@@ -86,7 +87,11 @@ impl Subscription {
             types,
             since_ms: since.map_or(i64::MIN, Timestamp::as_millisecond),
             unanswered,
-            place: if since.is_some() || unanswered { 0 } else { last_place },
+            place: match since {
+                Some(since) if since > Timestamp::UNIX_EPOCH && !unanswered => None,
+                None if !unanswered => Some(last_place),
+                _ => Some(0),
+            },
             handed: VecDeque::new(),
         })
     }
@@ -94,12 +99,12 @@ impl Subscription {
     /// Goes on behind `place`.
     #[must_use]
     pub fn behind(self, place: u64) -> Self {
-        Self { place, ..self }
+        Self { place: Some(place), ..self }
     }
 
     /// Everything up to here was looked at.
     pub fn place(&self) -> u64 {
-        self.place
+        self.place.unwrap_or(0)
     }
 
     /// The next events, at most a frame full.
@@ -135,7 +140,12 @@ impl Subscription {
         }
         let mut rows = 0;
         let mut more = false;
-        let (place, unanswered) = (self.place, self.unanswered);
+        let unanswered = self.unanswered;
+        let place = match self.place {
+            Some(place) => place,
+            None => reader.before(self.since_ms)?,
+        };
+        self.place = Some(place);
         reader.after(place, unanswered, &mut |row| {
             rows += 1;
             if rows > ROWS_A_TURN || self.handed.len() >= HANDED_LIMIT {
@@ -154,7 +164,7 @@ impl Subscription {
                     self.handed.push_back((now.uptime_ms + AGAIN_MS, row.place));
                 }
             }
-            self.place = row.place;
+            self.place = Some(row.place);
             true
         })?;
         page.more = more;

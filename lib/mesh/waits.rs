@@ -1,8 +1,9 @@
 //! Who waits for Leaders' answers, and what they are told.
 
+use super::element::Element;
 use super::log::{Log, LogError, id_of};
 use super::node::{Action, Batch, Node, Now, Origin};
-use super::reconcile::{self, Range};
+use super::reconcile;
 use crate::attach::{FRAME_LIMIT_BYTES, Reply, Request};
 use crate::event::Event;
 use std::collections::HashMap;
@@ -94,11 +95,9 @@ impl<L: Log, T> Node<L, T> {
             Request::Get { .. } | Request::Ids { .. } if !may_read => {
                 Ok(error("not_permitted", "only members of the fleet may read the log"))
             }
-            Request::Get { ids } => self.get(&ids).map(|events| Reply::Events { events }),
-            Request::Ids { from, to, after, fingerprint } => match Range::read(from, to, after.as_deref()) {
-                Some(range) => reconcile::list(&self.log, &range, fingerprint.as_deref()),
-                None => Ok(error("malformed", "not a range of ids")),
-            },
+            Request::Get { elements } => self.get(&elements).map(|events| Reply::Events { events }),
+            Request::Ids { only, ranges } => reconcile::answer(&self.log, only.as_deref(), &ranges)
+                .map(|reply| reply.unwrap_or_else(|| error("malformed", "not ranges of elements"))),
             Request::Clock => Ok(Reply::Clock { time: now.wall }),
             Request::Peers if origin == Origin::Local => match self.facts(now) {
                 Ok(facts) => {
@@ -118,18 +117,17 @@ impl<L: Log, T> Node<L, T> {
         batch.actions.push(Action::Reply(ticket, reply));
     }
 
-    /// What is there of these ids, as much as fits into a frame.
-    fn get(&self, ids: &[String]) -> Result<Vec<Vec<u8>>, LogError> {
+    /// What is there of these elements, as much as fits into a frame.
+    fn get(&self, elements: &[String]) -> Result<Vec<Vec<u8>>, LogError> {
         let mut events = Vec::new();
         let mut room = ROOM_BYTES;
-        for id in ids.iter().take(ASKED_IDS_LIMIT).filter_map(|id| id_of(id)) {
-            for wire in self.log.with_id(&id)? {
-                if wire.len() + 1 > room {
-                    return Ok(events);
-                }
-                room -= wire.len() + 1;
-                events.push(wire);
+        for element in elements.iter().take(ASKED_IDS_LIMIT).filter_map(|text| Element::read(text)) {
+            let Some(wire) = self.log.get(&element)? else { continue };
+            if wire.len() + 1 > room {
+                return Ok(events);
             }
+            room -= wire.len() + 1;
+            events.push(wire);
         }
         Ok(events)
     }

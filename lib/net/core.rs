@@ -103,6 +103,11 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             grown.send_replace(place);
             None
         }
+        Action::Dropped { plain, open } => {
+            let requests = if open > 0 { format!(" and {open} open requests") } else { String::new() };
+            say.say(&format!("the log is full: {plain} events{requests} were dropped, the oldest first"));
+            None
+        }
         Action::Failed(error) => {
             say.say(&error.to_string());
             None

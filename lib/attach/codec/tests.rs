@@ -39,17 +39,16 @@ fn requests() -> Vec<Request> {
         },
         Request::Took { place: 0 },
         Request::Forget { name: "\"".into() },
-        Request::Ids { from: Timestamp::UNIX_EPOCH, to: time("2026-01-02T03:04:05Z"), after: None, fingerprint: None },
-        Request::Ids {
-            from: Timestamp::UNIX_EPOCH,
-            to: Timestamp::UNIX_EPOCH,
-            after: ids.first().cloned(),
-            fingerprint: Some("0-00".into()),
-        },
-        Request::Get { ids },
         Request::Peers,
         Request::Clock,
+        Request::Ids { only: None, ranges: vec![] },
+        Request::Ids { only: Some("kept".into()), ranges: vec![compared("00"), compared("\"")] },
+        Request::Get { elements: ids },
     ]
+}
+
+fn compared(from: &str) -> Compared {
+    Compared { from: from.into(), to: "ff".into(), fingerprint: "0-00".into() }
 }
 
 fn replies() -> Vec<Reply> {
@@ -71,10 +70,18 @@ fn replies() -> Vec<Reply> {
         Reply::Handed { events: vec![b"{\"x\":1}".to_vec(), b"{}".to_vec()], places: vec![3, 9] },
         Reply::Handed { events: vec![], places: vec![] },
         Reply::Left,
-        Reply::Ids { ids: vec!["a".into(), "b".into()], more: true, same: false },
         Reply::Peers { records: vec![br#"{"type":"node"}"#.to_vec(), b"{}".to_vec()] },
         Reply::Peers { records: vec![] },
         Reply::Clock { time: time("2026-01-02T03:04:05.678Z") },
+        Reply::Ids {
+            ranges: vec![
+                Held::Same,
+                Held::Elements(vec!["a".into(), "\\".into()]),
+                Held::Elements(vec![]),
+                Held::Pieces(vec![("80".into(), "1-00".into()), ("ff".into(), "2-00".into())]),
+            ],
+        },
+        Reply::Ids { ranges: vec![] },
         Reply::End,
         Reply::Error { code: "busy".into(), reason: "try later".into() },
     ]
@@ -106,14 +113,14 @@ fn other_spellings_are_refused() {
         "{}",
         r#"{"op":1}"#,
         r#"{"op":"nonsense"}"#,
-        r#"{"ids":["a"],"op":"get"} "#,
-        r#"{"op":"get","ids":["a"]}"#,
-        r#"{"ids":["a", "b"],"op":"get"}"#,
-        r#"{"ids":["\u0061"],"op":"get"}"#,
-        r#"{"ids":["a",1],"op":"get"}"#,
-        r#"{"ids":"a","op":"get"}"#,
-        r#"{"ids":["a"],"op":"get","other":1}"#,
-        r#"{"ids":["a"],"ids":["a"],"op":"get"}"#,
+        r#"{"elements":["a"],"op":"get"} "#,
+        r#"{"op":"get","elements":["a"]}"#,
+        r#"{"elements":["a", "b"],"op":"get"}"#,
+        r#"{"elements":["\u0061"],"op":"get"}"#,
+        r#"{"elements":["a",1],"op":"get"}"#,
+        r#"{"elements":"a","op":"get"}"#,
+        r#"{"elements":["a"],"op":"get","other":1}"#,
+        r#"{"ids":["a"],"elements":["a"],"op":"get"}"#,
         r#"{"events":[1],"op":"put"}"#,
         r#"{"events":["{}"],"op":"put"}"#,
         r#"{"events":[{}{}],"op":"put"}"#,
@@ -126,8 +133,10 @@ fn other_spellings_are_refused() {
         r#"{"op":"took","place":-1}"#,
         r#"{"op":"took","place":1.5}"#,
         r#"{"name":1,"op":"forget"}"#,
-        r#"{"from":"now","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
-        r#"{"from":"1970-01-01T00:00:00Z","op":"ids","to":"1970-01-01T00:00:00.000Z"}"#,
+        r#"{"only":1,"op":"ids","ranges":[]}"#,
+        r#"{"op":"ids","ranges":[1]}"#,
+        r#"{"op":"ids","ranges":[{"from":"00","to":"ff"}]}"#,
+        r#"{"op":"ids","ranges":[{"from":"00","fingerprint":"0-00","to":"ff"}]}"#,
     ] {
         assert!(Request::decode(bad.as_bytes()).is_err(), "{bad}");
     }
@@ -135,17 +144,20 @@ fn other_spellings_are_refused() {
     assert!(Reply::decode(br#"{"op":"end","x":1}"#).is_err());
     assert!(Reply::decode(br#"{"events":[{}],"op":"handed","places":[]}"#).is_err());
     assert!(Reply::decode(br#"{"op":"stored","refused":[{}]}"#).is_err());
+    for bad in ["{}", "1", r#"{"same":false}"#, r#"{"elements":[],"same":true}"#, r#"{"pieces":[{"to":"ff"}]}"#] {
+        assert!(Reply::decode(format!(r#"{{"op":"ids","ranges":[{bad}]}}"#).as_bytes()).is_err(), "{bad}");
+    }
 }
 
 #[test]
 fn the_limit_is_exact() {
-    let empty = br#"{"ids":[""],"op":"get"}"#.len();
+    let empty = br#"{"elements":[""],"op":"get"}"#.len();
     for (length, fits) in [(FRAME_LIMIT_BYTES, true), (FRAME_LIMIT_BYTES + 1, false)] {
-        let request = Request::Get { ids: vec!["x".repeat(length - empty)] };
+        let request = Request::Get { elements: vec!["x".repeat(length - empty)] };
         let mut frame = b"before".to_vec();
         assert_eq!(request.frame(&mut frame).is_ok(), fits, "{length}");
         assert_eq!(frame.len() > 6, fits);
-        let body = format!(r#"{{"ids":["{}"],"op":"get"}}"#, "x".repeat(length - empty));
+        let body = format!(r#"{{"elements":["{}"],"op":"get"}}"#, "x".repeat(length - empty));
         assert_eq!(Request::decode(body.as_bytes()).is_ok(), fits);
         assert_eq!(body_length((length as u32).to_be_bytes()).is_ok(), fits);
     }

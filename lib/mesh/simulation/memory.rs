@@ -4,123 +4,26 @@
 //! starts again, however far it had got. Events themselves are kept once for
 //! all nodes, so that ten thousand logs fit into memory.
 
+pub use super::rows::Break;
+use super::rows::{Kept, Rows, Undo};
 use crate::event::Event;
 use crate::key::Did;
 use crate::mesh::{
-    Consumer, Consumers, Fingerprint, Id, Log, LogError, Mark, Opener, Reader, Record, Row, Totals, id_of,
+    Consumer, Consumers, Element, Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Row, Set, Span, Sum, Sums,
+    Totals, View,
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Events that are in any log, by id and author.
-pub type Pool = Arc<Mutex<HashMap<(Id, Did), Arc<Event>>>>;
-
-#[derive(Clone)]
-struct Kept {
-    place: u64,
-    id: Id,
-    open: bool,
-    record: Option<Record>,
-    event: Arc<Event>,
-}
-
-/// What takes back one write of a batch.
-enum Undo {
-    Insert(u64),
-    Close(u64),
-    Remove(Kept),
-}
-
-/// Where a batch breaks off as if the node was killed there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Break {
-    /// Before the write of this number: what came before it is half a batch.
-    Write(u32),
-    /// With everything written, before it is durable.
-    BeforeCommit,
-    /// The batch is durable and nobody has been told.
-    AfterCommit,
-}
-
-#[derive(Default)]
-struct Rows {
-    last_place: u64,
-    by_place: BTreeMap<u64, Kept>,
-    places: BTreeMap<(Id, Did), u64>,
-    replies: HashMap<Id, Vec<u64>>,
-    undo: Vec<Undo>,
-    breaks: Option<Break>,
-    broken: bool,
-}
-
-impl Rows {
-    /// Before each write: may be where the node is killed.
-    fn write(&mut self) -> Result<(), LogError> {
-        match &mut self.breaks {
-            Some(Break::Write(0)) => self.broken = true,
-            Some(Break::Write(left)) => *left -= 1,
-            _ => {}
-        }
-        if self.broken { Err(LogError("killed".into())) } else { Ok(()) }
-    }
-
-    fn add(&mut self, row: Kept) {
-        self.places.insert((row.id, row.event.author()), row.place);
-        if let Some(request) = row.event.in_reply_to().and_then(id_of) {
-            self.replies.entry(request).or_default().push(row.place);
-        }
-        self.by_place.insert(row.place, row);
-    }
-
-    fn take(&mut self, place: u64) -> Option<Kept> {
-        let row = self.by_place.remove(&place)?;
-        self.places.remove(&(row.id, row.event.author()));
-        if let Some(replies) = row.event.in_reply_to().and_then(id_of).and_then(|id| self.replies.get_mut(&id)) {
-            replies.retain(|reply| *reply != place);
-        }
-        Some(row)
-    }
-
-    /// Removes those rows, for the time being.
-    fn remove(&mut self, leaves: impl Fn(&Kept) -> bool) -> Result<u64, LogError> {
-        let places: Vec<u64> = self.by_place.values().filter(|row| leaves(row)).map(|row| row.place).collect();
-        for place in &places {
-            self.write()?;
-            let row = self.take(*place);
-            self.undo.extend(row.map(Undo::Remove));
-        }
-        Ok(places.len() as u64)
-    }
-
-    fn undo(&mut self) {
-        while let Some(undo) = self.undo.pop() {
-            match undo {
-                Undo::Insert(place) => {
-                    self.take(place);
-                    self.last_place = place - 1;
-                }
-                Undo::Close(place) => {
-                    if let Some(row) = self.by_place.get_mut(&place) {
-                        row.open = true;
-                    }
-                }
-                Undo::Remove(row) => self.add(row),
-            }
-        }
-    }
-
-    fn with_id(&self, id: &Id) -> impl Iterator<Item = &Kept> {
-        let of_id = self.places.range((*id, Did::from_public_key([0; 32]))..=(*id, Did::from_public_key([255; 32])));
-        of_id.filter_map(|(_, place)| self.by_place.get(place))
-    }
-}
+/// Events that are in any log.
+pub type Pool = Arc<Mutex<HashMap<Element, Arc<Event>>>>;
 
 #[derive(Clone, Default)]
 pub struct Memory {
     rows: Arc<Mutex<Rows>>,
-    consumers: Arc<Mutex<BTreeMap<String, Consumer>>>,
     pool: Pool,
+    consumers: Arc<Mutex<BTreeMap<String, Consumer>>>,
 }
 
 impl Memory {
@@ -138,7 +41,22 @@ impl Memory {
 
     /// All ids, sorted.
     pub fn all(&self) -> Vec<String> {
-        self.rows().places.keys().map(|(id, _)| uuid::Uuid::from_bytes(*id).to_string()).collect()
+        self.rows()
+            .by_place
+            .values()
+            .map(|row| row.event.id().to_owned())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// All elements, sorted. Their sum is the one that is kept.
+    pub fn held(&self) -> Vec<Element> {
+        let rows = self.rows();
+        let held: Vec<Element> = rows.places.keys().copied().collect();
+        let kept = rows.sums.sum(&Span::ALL, &mut |_| panic!("one bucket at least is whole"));
+        assert_eq!(kept.expect("nothing fails here"), Sum::of_all(&held));
+        held
     }
 
     /// The next batch breaks off there.
@@ -158,15 +76,13 @@ impl Memory {
         rows.broken = false;
         rows.breaks = None;
     }
+}
 
+impl Memory {
     fn holds(&self) -> Totals {
         let rows = self.rows();
-        let bytes = rows.by_place.values().map(|row| row.event.wire().len() as u64).sum();
-        Totals {
-            events: rows.by_place.len() as u64,
-            bytes,
-            newest: rows.by_place.values().next_back().map(|row| row.event.time()),
-        }
+        let newest = rows.by_place.values().next_back().map(|row| row.event.time());
+        Totals { events: rows.by_place.len() as u64, bytes: rows.bytes, newest }
     }
 }
 
@@ -211,19 +127,17 @@ impl Log for Memory {
     }
 
     fn insert(&mut self, event: &Event, mark: &Mark) -> Result<bool, LogError> {
-        let id = id_of(event.id()).expect("an event's id");
-        let key = (id, event.author());
+        let element = Element::of(event).expect("an event's id");
         let mut rows = self.rows();
         rows.write()?;
-        if rows.places.contains_key(&key) {
+        if rows.places.contains_key(&element) {
             return Ok(false);
         }
         let mut pool = self.pool.lock().expect("no test panics with it");
-        let shared = pool.entry(key).or_insert_with(|| Arc::new(event.clone())).clone();
-        let event = if shared.wire() == event.wire() { shared } else { Arc::new(event.clone()) };
+        let event = pool.entry(element).or_insert_with(|| Arc::new(event.clone())).clone();
         rows.last_place += 1;
         let place = rows.last_place;
-        rows.add(Kept { place, id, open: mark.open, record: mark.record.clone(), event });
+        rows.add(Kept { place, element, open: mark.open, record: mark.record.clone(), event });
         rows.undo.push(Undo::Insert(place));
         Ok(true)
     }
@@ -250,23 +164,9 @@ impl Log for Memory {
         Ok(places.iter().map(|place| rows.by_place[place].event.wire().to_vec()).collect())
     }
 
-    fn has(&self, id: &Id) -> Result<bool, LogError> {
-        Ok(self.rows().with_id(id).next().is_some())
-    }
-
-    fn ids(&self, from: &Id, to: &Id, most: usize) -> Result<Vec<Id>, LogError> {
-        let lowest = Did::from_public_key([0; 32]);
+    fn get(&self, element: &Element) -> Result<Option<Vec<u8>>, LogError> {
         let rows = self.rows();
-        let mut ids: Vec<_> = rows.places.range((*from, lowest)..(*to, lowest)).map(|((id, _), _)| *id).collect();
-        ids.dedup();
-        ids.truncate(most);
-        Ok(ids)
-    }
-
-    fn fingerprint(&self, from: &Id, to: &Id) -> Result<Fingerprint, LogError> {
-        let mut sum = Fingerprint::default();
-        self.ids(from, to, usize::MAX)?.iter().for_each(|id| sum.add(id));
-        Ok(sum)
+        Ok(rows.places.get(element).map(|place| rows.by_place[place].event.wire().to_vec()))
     }
 
     fn records(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError> {
@@ -280,19 +180,27 @@ impl Log for Memory {
         Ok(open)
     }
 
-    fn remove_source(&mut self, author: &Did, agent: Option<&str>) -> Result<u64, LogError> {
-        self.rows().remove(|row| {
+    fn remove_source(&mut self, author: &Did, agent: Option<&str>, most: usize) -> Result<usize, LogError> {
+        let mut rows = self.rows();
+        let mut places = rows.select(|row| {
             let said = row.event.author() == *author && (agent.is_none() || row.event.agent() == agent);
             said && row.record.is_none()
-        })
+        });
+        places.truncate(most);
+        rows.remove(&places)
     }
 
-    fn prune(&mut self, now: Timestamp, _cap_bytes: u64) -> Result<u64, LogError> {
-        self.rows().remove(|row| row.event.expires() < now)
-    }
-
-    fn floor(&self) -> Id {
-        Id::default()
+    fn prune(&mut self, now: Timestamp, cap_bytes: u64) -> Result<Pruned, LogError> {
+        let mut rows = self.rows();
+        let expired: Vec<u64> = rows.expiries.range(..(now, 0)).map(|(_, place)| *place).collect();
+        let expired = rows.remove(&expired)? as u64;
+        let before = rows.floors;
+        let (plain, below) = rows.shrink(cap_bytes, Kept::is_plain)?;
+        rows.floors.plain = rows.floors.plain.max(below);
+        let (open, below) = rows.shrink(cap_bytes, |row| row.open && row.record.is_none())?;
+        rows.floors.open = rows.floors.open.max(below);
+        rows.undo.push(Undo::Floors(before));
+        Ok(Pruned { expired, plain, open, more: false })
     }
 
     fn last_place(&self) -> u64 {
@@ -300,7 +208,43 @@ impl Log for Memory {
     }
 }
 
+impl Set for Memory {
+    fn has(&self, element: &Element) -> Result<bool, LogError> {
+        Ok(self.rows().places.contains_key(element))
+    }
+
+    fn elements(&self, view: View, span: &Span, most: usize) -> Result<Vec<Element>, LogError> {
+        Ok(self.rows().elements(view, span).take(most).collect())
+    }
+
+    fn sum(&self, view: View, span: &Span) -> Result<Sum, LogError> {
+        let rows = self.rows();
+        let mut list = |span: &Span| Ok(rows.elements(view, span).collect::<Vec<_>>());
+        if view == View::All { rows.sums.sum(span, &mut list) } else { Ok(Sum::of_all(&list(span)?)) }
+    }
+
+    fn cuts(&self, view: View, span: &Span, pieces: usize) -> Result<Vec<Element>, LogError> {
+        let rows = self.rows();
+        let mut list = |span: &Span| Ok(rows.elements(view, span).collect::<Vec<_>>());
+        if view == View::All {
+            rows.sums.cuts(span, pieces, &mut list)
+        } else {
+            Ok(Sums::even(list(span)?, span, pieces))
+        }
+    }
+
+    fn floors(&self) -> Floors {
+        self.rows().floors
+    }
+}
+
 impl Reader for Memory {
+    fn before(&mut self, time_ms: i64) -> Result<u64, LogError> {
+        let rows = self.rows();
+        let first = rows.by_place.values().find(|row| row.event.time().as_millisecond() >= time_ms);
+        Ok(first.map_or(rows.last_place, |row| row.place - 1))
+    }
+
     fn after(&mut self, place: u64, open_only: bool, each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<(), LogError> {
         for row in self.rows().by_place.range(place + 1..).map(|(_, row)| row).filter(|row| row.open || !open_only) {
             if !each(shown(row)) {

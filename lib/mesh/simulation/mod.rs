@@ -17,6 +17,7 @@ mod memory;
 mod overlay;
 mod queue;
 #[cfg(test)]
+mod rows;
 mod rules;
 mod said;
 #[cfg(test)]
