@@ -75,6 +75,7 @@ fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads:
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
         log_limit_bytes: net::LOG_LIMIT_BYTES,
+        limits: net::Limits::default(),
         say: net::Say::new(|_, _| {}),
     }
 }

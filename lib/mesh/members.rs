@@ -1,5 +1,6 @@
 //! Who belongs to the fleet, as its Leaders' events say.
 
+use super::guard::Admission;
 use super::log::Record;
 use crate::enrol::Fleet;
 use crate::event::{self, Event};
@@ -56,7 +57,25 @@ impl Members {
 
     /// May this peer have the ids and the events of the log?
     pub fn is_peer(&self, did: &Did, now: Timestamp) -> bool {
-        self.fleet.is_none() || self.nodes.contains(did) || self.may_speak(did, now)
+        self.fleet.is_none() || self.admission(did, now) == Admission::Member
+    }
+
+    /// How a peer is let in.
+    pub fn admission(&self, did: &Did, now: Timestamp) -> Admission {
+        match self.standing(did, now) {
+            Standing::Leader | Standing::Node | Standing::Member => Admission::Member,
+            Standing::Revoked => Admission::Revoked,
+            Standing::Expired | Standing::Stranger => Admission::Stranger,
+        }
+    }
+
+    /// All keys of which the fleet says something.
+    pub fn known(&self) -> impl Iterator<Item = Did> {
+        let leaders = self.fleet.iter().flat_map(|fleet| &fleet.leaders).map(|leader| leader.did);
+        leaders
+            .chain(self.nodes.iter().copied())
+            .chain(self.enrolled.keys().copied())
+            .chain(self.revoked.iter().copied())
     }
 
     /// May this key not speak any more?

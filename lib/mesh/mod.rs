@@ -3,12 +3,14 @@
 //! Time is passed in and every queue is bounded. Must not know tokio, libp2p,
 //! SQL or sockets.
 
+mod admission;
 mod carry;
 mod consume;
 pub mod degree;
 mod dial;
 mod element;
 mod find;
+mod guard;
 mod judge;
 mod log;
 mod members;
@@ -28,6 +30,7 @@ mod watch;
 pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use element::{Element, Span, Sum, count_in};
+pub use guard::{Admission, Denied, Guard, Limits, Offence, Pace};
 pub use judge::{Code, Fault, check};
 pub use log::{Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Record, Row, Set, Totals, View, id_of};
 pub use members::Members;

@@ -1,8 +1,10 @@
 //! The node: what it does with each input, one batch and one commit at a time.
 
+use super::admission::Admissions;
 use super::carry::Carry;
 use super::consume::Unsynced;
 use super::dial::{Call, Calls, Remembered, Source, Target};
+use super::guard::{Admission, Offence};
 use super::judge::Fault;
 use super::peers::Peer;
 use super::prune::Pruning;
@@ -211,6 +213,10 @@ pub enum Action<T> {
         /// Open requests.
         open: u64,
     },
+    /// From now on a peer stands so; nobody said of is a stranger.
+    Admission(Did, Admission),
+    /// A peer did what no honest one does.
+    Blame(Did, Offence),
     /// The log failed; what depended on it was answered so.
     Failed(LogError),
 }
@@ -228,6 +234,7 @@ pub struct Node<L, T> {
     pub(super) last_ask: u64,
     pub(super) carry: Carry,
     pub(super) rates: Rates,
+    admissions: Admissions,
     /// Does it take part in the gossip?
     pub(super) gossips: bool,
     pub(super) unsynced: Unsynced,
@@ -253,6 +260,7 @@ impl<L: Log, T> Node<L, T> {
             last_ask: 0,
             carry: Carry::default(),
             rates: Rates::default(),
+            admissions: Admissions::default(),
             gossips: false,
             unsynced: Unsynced::default(),
             pruning: Pruning::default(),
@@ -327,6 +335,9 @@ impl<L: Log, T> Node<L, T> {
         if batch.began {
             self.log_error = batch.error.as_ref().map(|error| (now.wall, error.to_string()));
         }
+        if batch.changed {
+            self.admissions.changed();
+        }
         if let Some(error) = batch.error {
             self.log.roll_back();
             let _ = self.learn_again();
@@ -365,6 +376,7 @@ impl<L: Log, T> Node<L, T> {
         if self.stopping {
             return;
         }
+        self.admissions.tell(&self.members, now, actions);
         let belongs = self.belongs(now.wall);
         if belongs != self.gossips {
             self.gossips = belongs;
@@ -425,6 +437,8 @@ pub(super) struct Batch<T> {
     pub joined: bool,
     /// How far consumers have got.
     pub taken: BTreeMap<String, u64>,
+    /// Who belongs is not what it was.
+    pub changed: bool,
     pub error: Option<LogError>,
 }
 
@@ -438,6 +452,7 @@ impl<T> Default for Batch<T> {
             woken: Vec::new(),
             joined: false,
             taken: BTreeMap::new(),
+            changed: false,
             error: None,
         }
     }

@@ -1,6 +1,7 @@
 //! Who is connected, what they are asked, and what comes of it.
 
 use super::element::Element;
+use super::guard::Offence;
 use super::log::{Log, LogError};
 use super::node::{Action, Batch, Node, Now, Outcome};
 use super::reconcile::Comparison;
@@ -84,6 +85,9 @@ impl<L: Log, T> Node<L, T> {
         let Some(peer) = self.peers.get_mut(&did) else { return };
         match outcome {
             Outcome::Events(events) => {
+                if events.iter().any(|event| matches!(event, Err(fault) if fault.code.is_provable())) {
+                    batch.actions.push(Action::Blame(did, Offence::Frame));
+                }
                 let events = events.into_iter().flatten();
                 let events: Vec<(Element, Event)> =
                     events.filter_map(|event| Some((Element::of(&event)?, event))).collect();

@@ -1,9 +1,11 @@
 //! Storing: what is handed over, gossiped or fetched, and what is learnt from it.
 
+use super::guard::Offence;
 use super::judge::{self, Code, Fault};
 use super::log::{Log, LogError, Mark, id_of};
 use super::members::Change;
 use super::node::{Action, Batch, Checked, Node, Now, Origin, Verdict};
+use super::rate::Taken;
 use crate::attach::Refused;
 use crate::event::{Event, answers_of};
 
@@ -20,6 +22,7 @@ impl<L: Log, T> Node<L, T> {
     pub(super) fn put(&mut self, ticket: T, origin: Origin, events: Vec<Checked>, now: Now, batch: &mut Batch<T>) {
         let mut ids = Vec::with_capacity(events.len());
         let mut refused = Vec::new();
+        let mut provable = false;
         for event in events {
             let judged = event.and_then(|event| {
                 judge::judge(&event, &self.members, now.wall)?;
@@ -35,13 +38,19 @@ impl<L: Log, T> Node<L, T> {
                         batch.publish.push(event.into_wire());
                     }
                 }
-                Err(fault) => refused.push(Refused {
-                    id: fault.id,
-                    code: fault.code.word().to_owned(),
-                    reason: fault.reason,
-                    node_time: now.wall,
-                }),
+                Err(fault) => {
+                    provable |= fault.code.is_provable();
+                    refused.push(Refused {
+                        id: fault.id,
+                        code: fault.code.word().to_owned(),
+                        reason: fault.reason,
+                        node_time: now.wall,
+                    });
+                }
             }
+        }
+        if let (true, Origin::Peer { did, .. }) = (provable, origin) {
+            batch.actions.push(Action::Blame(did, Offence::Frame));
         }
         let reply = self.receipt(ids, refused, now);
         batch.actions.push(Action::Reply(ticket, reply));
@@ -54,11 +63,14 @@ impl<L: Log, T> Node<L, T> {
         if !self.belongs(now.wall) {
             return busy("this node is not enrolled itself yet and would pass nothing on");
         }
-        let counted = event.kind() == "enrol" && !self.members.is_peer(&did, now.wall);
-        if !counted || self.rates.take(address, now.uptime_ms) {
+        if event.kind() != "enrol" || self.members.is_peer(&did, now.wall) {
             return Ok(());
         }
-        busy("too many requests to enrol from this address; try again in a minute")
+        match self.rates.take(&did, address, now.uptime_ms) {
+            Taken::Yes => Ok(()),
+            Taken::TooManyOfPeer => busy("too many requests to enrol from one peer; try again in a minute"),
+            Taken::TooManyOfPlace => busy("too many requests to enrol from this address; try again in a minute"),
+        }
     }
 
     /// A gossip message: what is good in it is stored; it is passed on only if
@@ -122,7 +134,9 @@ impl<L: Log, T> Node<L, T> {
                 batch.woken.push(request.to_owned());
             }
         }
-        match self.members.learn(event) {
+        let change = self.members.learn(event);
+        batch.changed |= change != Change::None;
+        match change {
             Change::None => {}
             Change::Joined(_) => batch.joined = true,
             Change::Revoked(did, agent) => self.pruning.leaves(did, agent),

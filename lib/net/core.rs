@@ -99,6 +99,8 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
             Some(Command::Ask { ask, peer, frame: sealed.is_ok().then_some(frame) })
         }
         Action::Call(call) => Some(Command::Call(call)),
+        Action::Admission(peer, admission) => Some(Command::Admission(peer, admission)),
+        Action::Blame(peer, offence) => Some(Command::Blame(peer, offence)),
         Action::Grown(place) => {
             grown.send_replace(place);
             None

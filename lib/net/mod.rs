@@ -6,8 +6,10 @@ mod codec;
 mod consumer;
 mod core;
 mod dialer;
+mod doors;
 mod drive;
 mod fault;
+mod gate;
 mod peer;
 mod request;
 mod serve;
@@ -16,6 +18,7 @@ mod swarm;
 mod traffic;
 mod transport;
 
+pub use crate::mesh::Limits;
 pub use dialer::{DialError, Dialer};
 pub use libp2p::Multiaddr;
 pub use peer::{AddressError, address, peer_id, peer_of};

@@ -80,6 +80,10 @@ pub(super) fn malformed(error: &FrameError) -> Reply {
     Reply::Error { code: "malformed".to_owned(), reason: error.to_string() }
 }
 
+pub(super) fn too_fast() -> Reply {
+    Reply::Error { code: "busy".to_owned(), reason: "too much at once; try again later".to_owned() }
+}
+
 pub(super) fn stopping() -> Reply {
     Reply::Error { code: "stopping".to_owned(), reason: "the node is stopping".to_owned() }
 }

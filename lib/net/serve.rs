@@ -8,7 +8,7 @@ use super::traffic::Meter;
 use super::{peer, socket};
 use crate::enrol::Fleet;
 use crate::key::Key;
-use crate::mesh::{self, Log, LogError, Node, Target};
+use crate::mesh::{self, Limits, Log, LogError, Node, Target};
 use libp2p::Multiaddr;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -131,6 +131,8 @@ pub struct Config {
     pub listen_file: PathBuf,
     /// What the log takes on disk, at most.
     pub log_limit_bytes: u64,
+    /// What others may take up.
+    pub limits: Limits,
     /// What people hear.
     pub say: Say,
 }
@@ -207,7 +209,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
         places: places.clone(),
     });
     let meter = Meter::default();
-    let mut swarm = build(&config.key, &names, &meter).map_err(ServeError::Network)?;
+    let mut swarm = build(&config.key, &names, &meter, config.limits, clock).map_err(ServeError::Network)?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())

@@ -3,20 +3,22 @@
 //! Every number here replaces a default that is not safe for us.
 
 use super::codec::Frames;
+use super::core::Clock;
+use super::doors::Doors;
+use super::gate::Gate;
 use super::peer::keypair;
 use super::traffic::Meter;
 use super::transport;
 use crate::attach::FRAME_LIMIT_BYTES;
 use crate::key::Key;
-use crate::mesh::degree;
-use libp2p::connection_limits::{self, ConnectionLimits};
+use crate::mesh::{Limits, degree};
 use libp2p::gossipsub::{
     self, IdentTopic, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
     WhitelistSubscriptionFilter,
 };
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, Swarm, identify, memory_connection_limits, ping};
+use libp2p::{StreamProtocol, Swarm, identify, ping};
 use std::collections::HashSet;
 use std::error::Error;
 use std::time::Duration;
@@ -28,13 +30,16 @@ const IDLE: Duration = Duration::from_secs(150);
 /// Longer than the longest `await`.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 /// Requests and replies on their way over one connection.
-const STREAMS: usize = 32;
-/// No new connections while the process holds more.
-pub(super) const MEMORY_LIMIT_BYTES: usize = 256 << 20;
-/// Connections that others have made, at most.
-pub(super) const CONNECTIONS_IN: u32 = 256;
-/// Connections that this node has made, at most.
-pub(super) const CONNECTIONS_OUT: u32 = 64;
+const STREAMS: usize = 16;
+/// Streams of one connection, ours and theirs together; each may hold 256 KiB
+/// that nobody has read yet.
+pub(super) const ALL_STREAMS: usize = 64;
+/// Of these, those whose protocol has not been agreed on.
+const NEGOTIATING: usize = 32;
+/// A caller must have proved its key by then.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The score under which gossip listens to nothing from a peer.
+pub(super) const GRAYLIST: f64 = -80.0;
 /// A gossip message: one frame and gossipsub's own members.
 const GOSSIP_LIMIT_BYTES: usize = FRAME_LIMIT_BYTES + 4096;
 
@@ -42,13 +47,12 @@ pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, Whit
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Protocols {
-    // The limits come first: what they deny, nobody else sees.
-    limits: connection_limits::Behaviour,
-    memory: memory_connection_limits::Behaviour,
+    // They come first: whom they let not in, nobody else sees.
+    pub doors: Doors,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub frames: request_response::Behaviour<Frames>,
-    pub gossip: Gossip,
+    pub gossip: Gate<Gossip>,
 }
 
 /// Names that only one fleet uses, so that nodes of two find nothing to say to
@@ -63,7 +67,7 @@ impl Names {
         Self { fleet: fleet.unwrap_or(AD_HOC).to_owned() }
     }
 
-    /// The fleet's id; `None` for an ad hoc node.
+    /// The fleet's id; `None` for an ad hoc node, to which everybody belongs.
     pub fn fleet(&self) -> Option<&str> {
         Some(self.fleet.as_str()).filter(|fleet| *fleet != AD_HOC)
     }
@@ -88,17 +92,17 @@ impl Names {
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-pub(super) fn build(key: &Key, names: &Names, meter: &Meter) -> Result<Swarm<Protocols>, Failure> {
+pub(super) fn build(
+    key: &Key,
+    names: &Names,
+    meter: &Meter,
+    limits: Limits,
+    clock: Clock,
+) -> Result<Swarm<Protocols>, Failure> {
     let swarm = libp2p::SwarmBuilder::with_existing_identity(keypair(key))
         .with_tokio()
         .with_other_transport(|keypair| Ok(transport::build(keypair, meter)?))?
         .with_behaviour(|keypair| -> Result<_, Failure> {
-            let limits = ConnectionLimits::default()
-                .with_max_pending_incoming(Some(32))
-                .with_max_pending_outgoing(Some(32))
-                .with_max_established_incoming(Some(CONNECTIONS_IN))
-                .with_max_established_outgoing(Some(CONNECTIONS_OUT))
-                .with_max_established_per_peer(Some(2));
             let identify = identify::Config::new(names.version(), keypair.public())
                 .with_agent_version(concat!("cooee/", env!("CARGO_PKG_VERSION")).to_owned())
                 .with_cache_size(0);
@@ -106,15 +110,20 @@ pub(super) fn build(key: &Key, names: &Names, meter: &Meter) -> Result<Swarm<Pro
                 .with_request_timeout(REQUEST_TIMEOUT)
                 .with_max_concurrent_streams(STREAMS);
             Ok(Protocols {
-                limits: connection_limits::Behaviour::new(limits),
-                memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_LIMIT_BYTES),
+                doors: Doors::new(limits, names.fleet().is_none(), clock),
                 identify: identify::Behaviour::new(identify),
                 ping: ping::Behaviour::default(),
                 frames: request_response::Behaviour::new([(names.frames(), ProtocolSupport::Full)], frames),
-                gossip: gossip(MessageAuthenticity::Signed(keypair.clone()), names)?,
+                gossip: Gate::new(
+                    gossip(MessageAuthenticity::Signed(keypair.clone()), names)?,
+                    names.fleet().is_none(),
+                ),
             })
         })?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
+        .with_swarm_config(|config| {
+            config.with_idle_connection_timeout(IDLE).with_max_negotiating_inbound_streams(NEGOTIATING)
+        })
+        .with_connection_timeout(HANDSHAKE)
         .build();
     Ok(swarm)
 }
@@ -154,8 +163,13 @@ fn gossip(author: MessageAuthenticity, names: &Names) -> Result<Gossip, Failure>
     let params = PeerScoreParams {
         topics: [(topic.hash(), score)].into(),
         ip_colocation_factor_weight: 0.0,
+        // It fetches what it was too slow for.
+        slow_peer_weight: 0.0,
         ..PeerScoreParams::default()
     };
-    gossip.with_peer_score(params, PeerScoreThresholds::default())?;
+    gossip.with_peer_score(
+        params,
+        PeerScoreThresholds { graylist_threshold: GRAYLIST, ..PeerScoreThresholds::default() },
+    )?;
     Ok(gossip)
 }

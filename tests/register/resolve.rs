@@ -173,6 +173,7 @@ fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
         log_limit_bytes: net::LOG_LIMIT_BYTES,
+        limits: net::Limits::default(),
         say: net::Say::new(|_, _| {}),
     };
     let running = net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs");

@@ -262,7 +262,7 @@ impl World {
                 }
             }
             Action::Call(call) => self.call(index, &call),
-            Action::Grown(_) | Action::Remember(_) => {}
+            Action::Grown(_) | Action::Remember(_) | Action::Admission(..) | Action::Blame(..) => {}
             other => panic!("node {index}: {other:?}"),
         }
     }

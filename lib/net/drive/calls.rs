@@ -3,6 +3,7 @@
 use super::Driver;
 use crate::mesh::{Call, Input, Reader};
 use crate::net::ServeError;
+use crate::net::doors::ip_of;
 use crate::net::fault::faults;
 use crate::net::peer::{did_of, peer_id_of, place};
 use crate::net::serve::write_beside;
@@ -13,7 +14,6 @@ use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId};
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 impl<R: Reader + 'static> Driver<R> {
@@ -80,7 +80,7 @@ impl<R: Reader + 'static> Driver<R> {
     pub(super) fn connected(&mut self, peer_id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         let call = self.calls.remove(&connection).map(|(call, _)| call);
         self.sights.opened(connection, peer_id, endpoint, self.meter.take(&peer_id, endpoint));
-        self.peers.insert(peer_id, address_of(endpoint));
+        self.peers.insert(peer_id, ip_of(endpoint.get_remote_address()));
         if let Some(peer) = did_of(&peer_id) {
             let address = endpoint.is_dialer().then(|| place(endpoint.get_remote_address()));
             self.happens(Input::Connected { peer, call, address });
@@ -103,12 +103,4 @@ impl<R: Reader + 'static> Driver<R> {
             self.shared.say.say(&format!("{}: {error}", self.listen_file.display()));
         }
     }
-}
-
-fn address_of(endpoint: &ConnectedPoint) -> Option<IpAddr> {
-    endpoint.get_remote_address().iter().find_map(|part| match part {
-        Protocol::Ip4(address) => Some(address.into()),
-        Protocol::Ip6(address) => Some(address.into()),
-        _ => None,
-    })
 }

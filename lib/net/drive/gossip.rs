@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::attach::{HEADER_BYTES, PutFrame, Request};
-use crate::mesh::{Input, Reader, check};
+use crate::mesh::{Input, Offence, Reader, check};
 use crate::net::core::Ticket;
 use crate::net::peer::did_of;
 use libp2p::PeerId;
@@ -34,6 +34,9 @@ impl<R: Reader + 'static> Driver<R> {
     }
 
     pub(super) fn verdict(&mut self, message: &MessageId, source: &PeerId, acceptance: MessageAcceptance) {
+        if let MessageAcceptance::Reject = acceptance {
+            self.blame(source, Offence::Gossip);
+        }
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         gossip.report_message_validation_result(message, source, acceptance);
     }
@@ -55,7 +58,9 @@ impl<R: Reader + 'static> Driver<R> {
     /// A gossip message, which waits for its verdict. What is too much at once
     /// is not passed on, and fetched later.
     fn gossiped(&mut self, source: PeerId, message: MessageId, body: Vec<u8>) {
-        let Ok(place) = self.gossip.clone().try_acquire_owned() else {
+        let place =
+            if self.is_too_fast(&source, body.len()) { None } else { self.gossip.clone().try_acquire_owned().ok() };
+        let Some(place) = place else {
             self.verdict(&message, &source, MessageAcceptance::Ignore);
             if let Some(peer) = did_of(&source) {
                 self.happens(Input::Behind { peer });

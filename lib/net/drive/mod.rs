@@ -3,17 +3,19 @@
 
 mod calls;
 mod gossip;
+mod guard;
 mod requests;
 mod watch;
 
 use super::core::Ticket;
 use super::fault::innermost;
+use super::peer::peer_id_of;
 use super::request::Shared;
 use super::swarm::{Names, Protocols, ProtocolsEvent};
 use super::traffic::Meter;
 use crate::attach::{PutFrame, Reply};
 use crate::key::Did;
-use crate::mesh::{Call, Facts, Input, Reader};
+use crate::mesh::{Admission, Call, Facts, Input, Offence, Reader};
 use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -23,12 +25,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Requests from other machines at work at once; more wait in their streams.
 const AT_WORK: usize = 64;
 /// Gossip messages at work at once; what comes beyond is fetched later.
 const GOSSIP_AT_WORK: usize = 64;
+
+/// How often the process's memory is looked at.
+const WEIGH_EVERY: Duration = Duration::from_millis(500);
 
 /// What is to be done with the swarm.
 #[derive(Debug)]
@@ -47,6 +53,10 @@ pub(super) enum Command {
     Call(Call),
     /// Answer what this node sees.
     Watch(oneshot::Sender<Reply>, Box<Facts>),
+    /// A peer stands so from now on.
+    Admission(Did, Admission),
+    /// A peer did what no honest one does.
+    Blame(Did, Offence),
     /// Close every connection and end.
     Stop(oneshot::Sender<()>),
 }
@@ -67,6 +77,8 @@ pub(super) struct Driver<R> {
     peers: HashMap<PeerId, Option<IpAddr>>,
     requests: Arc<Semaphore>,
     gossip: Arc<Semaphore>,
+    /// Bytes of requests that are held: members' and strangers'.
+    held: (Arc<Semaphore>, Arc<Semaphore>),
     /// Requests whose reply is not on its way yet.
     owed: HashSet<InboundRequestId>,
     asks: HashMap<OutboundRequestId, u64>,
@@ -105,6 +117,10 @@ impl<R: Reader + 'static> Driver<R> {
             peers: HashMap::new(),
             requests: Arc::new(Semaphore::new(AT_WORK)),
             gossip: Arc::new(Semaphore::new(GOSSIP_AT_WORK)),
+            held: (
+                Arc::new(Semaphore::new(guard::HELD_OF_MEMBERS)),
+                Arc::new(Semaphore::new(guard::HELD_OF_STRANGERS)),
+            ),
             owed: HashSet::new(),
             asks: HashMap::new(),
             meter,
@@ -115,9 +131,12 @@ impl<R: Reader + 'static> Driver<R> {
 
     pub async fn run(mut self) {
         let mut done = None;
+        let mut weighing = tokio::time::interval(WEIGH_EVERY);
+        weighing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while done.is_none() || !self.owed.is_empty() {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.event(event),
+                _ = weighing.tick() => self.weigh(),
                 command = self.commands.recv() => match command {
                     Some(Command::Stop(sender)) => done = Some(sender),
                     Some(command) => self.command(command),
@@ -149,6 +168,12 @@ impl<R: Reader + 'static> Driver<R> {
                 // Whoever asked may have gone.
                 let _ = sender.send(self.watched(&facts));
             }
+            Command::Admission(peer, admission) => self.stands(&peer, admission),
+            Command::Blame(peer, offence) => {
+                if let Some(peer) = peer_id_of(&peer) {
+                    self.blame(&peer, offence);
+                }
+            }
             Command::Stop(_) => {}
         }
     }
@@ -177,7 +202,9 @@ impl<R: Reader + 'static> Driver<R> {
                     self.parted(peer_id);
                 }
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+            SwarmEvent::IncomingConnectionError { peer_id, error, .. } => self.refused(peer_id, &error),
+            SwarmEvent::OutgoingConnectionError { connection_id, error, peer_id } => {
+                self.call_refused(peer_id, &error);
                 self.call_failed(connection_id, &error);
             }
             SwarmEvent::Behaviour(event) => self.protocol(event),

@@ -3,11 +3,13 @@
 use super::{Command, Driver};
 use crate::attach::Reply;
 use crate::key::Did;
-use crate::mesh::{Input, Origin, Outcome, Reader, check};
+use crate::mesh::{Input, Offence, Origin, Outcome, Reader, check};
 use crate::net::peer::{did_of, peer_id_of};
-use crate::net::request::{Decoding, stopping};
+use crate::net::request::{Decoded, Decoding, stopping, too_fast};
 use libp2p::PeerId;
-use libp2p::request_response::{self, Message, ResponseChannel};
+use libp2p::request_response::{self, InboundFailure, Message, ResponseChannel};
+use std::io::ErrorKind;
+use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 impl<R: Reader + 'static> Driver<R> {
@@ -38,9 +40,15 @@ impl<R: Reader + 'static> Driver<R> {
                     }
                 }
             },
-            request_response::Event::ResponseSent { request_id, .. }
-            | request_response::Event::InboundFailure { request_id, .. } => {
+            request_response::Event::ResponseSent { request_id, .. } => {
                 self.owed.remove(&request_id);
+            }
+            request_response::Event::InboundFailure { request_id, peer, error, .. } => {
+                self.owed.remove(&request_id);
+                // A frame that says it is larger than any.
+                if matches!(error, InboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData) {
+                    self.blame(&peer, Offence::Frame);
+                }
             }
             request_response::Event::OutboundFailure { request_id, error, peer, .. } => {
                 if let Some(ask) = self.asks.remove(&request_id) {
@@ -55,13 +63,27 @@ impl<R: Reader + 'static> Driver<R> {
     fn request(&mut self, peer: PeerId, body: Vec<u8>, channel: ResponseChannel<Vec<u8>>) {
         let Some(did) = did_of(&peer) else { return };
         let origin = Origin::Peer { did, address: self.peers.get(&peer).copied().flatten() };
+        let Some((wait_ms, share)) = self.admit(&peer, body.len()) else {
+            let mut frame = Vec::new();
+            if too_fast().frame(&mut frame).is_ok() {
+                self.command(Command::Respond(channel, frame));
+            }
+            return;
+        };
         let (room, shared, sender) = (self.requests.clone(), self.shared.clone(), self.sender.clone());
         tokio::spawn(async move {
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
             let reply = {
                 let Ok(_place) = room.acquire_owned().await else { return };
                 let Some(decoded) = Decoding::of(body).done().await else { return };
+                if let Decoded::Bad(_) = decoded {
+                    let _ = sender.send(Command::Blame(did, Offence::Frame));
+                }
                 shared.submit(decoded, origin).await
             };
+            drop(share);
             let reply = reply.await.unwrap_or_else(|_| stopping());
             let mut frame = Vec::new();
             if reply.frame(&mut frame).is_ok() {

@@ -10,7 +10,6 @@ use crate::key::Did;
 use crate::mesh::{CallFacts, Facts, PeerFacts, Reader, Source};
 use crate::net::peer::{did_of, peer_id_of, place};
 use crate::net::socket::CONNECTIONS;
-use crate::net::swarm::{CONNECTIONS_IN, CONNECTIONS_OUT, MEMORY_LIMIT_BYTES};
 use crate::net::traffic::Traffic;
 use crate::watch::{self, Direction, ErrorCode, Node, Peer, Record, Standing, State, Transport};
 use jiff::{SignedDuration, Timestamp};
@@ -132,6 +131,7 @@ impl<R: Reader + 'static> Driver<R> {
 
     fn node_record(&self, facts: &Facts) -> Node {
         let id = *self.swarm.local_peer_id();
+        let limits = self.swarm.behaviour().doors.limits();
         let counters = self.swarm.network_info().connection_counters().clone();
         let hindrance = match facts.standing {
             _ if facts.gossips => None,
@@ -162,11 +162,11 @@ impl<R: Reader + 'static> Driver<R> {
             log_error_at,
             disk_free_bytes: self.disk_free_bytes(),
             memory_bytes: memory_bytes(),
-            memory_limit_bytes: MEMORY_LIMIT_BYTES as u64,
+            memory_limit_bytes: limits.memory_bytes,
             connections_in: counters.num_established_incoming(),
-            connections_in_limit: CONNECTIONS_IN,
+            connections_in_limit: limits.peers as u32,
             connections_out: counters.num_established_outgoing(),
-            connections_out_limit: CONNECTIONS_OUT,
+            connections_out_limit: limits.outgoing() as u32,
             socket_connections: (CONNECTIONS - self.shared.places.available_permits().min(CONNECTIONS)) as u32,
             socket_connections_limit: CONNECTIONS as u32,
         }

@@ -29,6 +29,7 @@ pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> R
         socket: folder.socket(),
         listen_file: folder.file("listen"),
         log_limit_bytes: net::LOG_LIMIT_BYTES,
+        limits: net::Limits::default(),
         say: Say::new(io.teller()),
     };
     net::start(config, log).map_err(failure)

@@ -1,0 +1,144 @@
+//! A hostile client of ours against a node in a process of its own: whatever it
+//! does, the node stays up and within its memory, what honest hosts publish
+//! through it is receipted and reaches a second node, and nothing else does.
+//!
+//! Small enough here to take seconds; `./scripts/chaos hostile` runs the same at
+//! full size, with COOEE_HOSTILE=full.
+
+mod client;
+mod connections;
+mod fleet;
+mod frames;
+mod gossip;
+mod hearing;
+mod socket;
+
+use cooee::key::Key;
+use fleet::{Fleet, keypair};
+use futures::future::join_all;
+use libp2p::identity::Keypair;
+use std::future::Future;
+
+/// How often something is done: `few`, or `many` at full size.
+fn times(few: usize, many: usize) -> usize {
+    if std::env::var_os("COOEE_HOSTILE").is_some_and(|size| size == "full") { many } else { few }
+}
+
+fn hostile<T>(attack: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("threads").block_on(attack)
+}
+
+/// Keys that the Leader has enrolled: hosts that were taken over.
+fn members(fleet: &Fleet, count: usize) -> Vec<Keypair> {
+    let keys = (0..count).map(|_| Key::generate().expect("randomness"));
+    keys.map(|key| {
+        fleet.enrol(&key);
+        keypair(&key)
+    })
+    .collect()
+}
+
+#[test]
+fn junk_connections_hurt_nobody() {
+    let mut fleet = Fleet::found();
+    let (port, address) = (fleet.attacked.port(), fleet.attacked.address());
+    for _ in 0..4 {
+        hostile(connections::junk(port, times(200, 2_500)));
+        fleet.say(10);
+    }
+    hostile(connections::broken_muxing(&address));
+    fleet.say(1);
+    fleet.is_whole();
+}
+
+#[test]
+fn strangers_beyond_the_limit_are_not_let_in_and_members_are() {
+    let mut fleet = Fleet::found();
+    let address = fleet.attacked.address();
+    let members = members(&fleet, 1);
+    hostile(async {
+        let strangers = connections::strangers(&address, 100).await;
+        assert!((1..=64).contains(&strangers.len()), "{} are in", strangers.len());
+        let member = client::Peer::call(&address, members[0].clone()).await.expect("a member is let in");
+        let stream = member.speak(&fleet.names().frames(), b"\0\0\0\x11{\"ids\":[],\"op\":\"get\"}").await;
+        drop(stream.expect("and heard"));
+        fleet.say(10);
+    });
+    let said = fleet.attacked.said();
+    assert!(said.contains("too many connections from one address"), "{said}");
+    fleet.is_whole();
+}
+
+#[test]
+fn junk_frames_shut_their_sender_out() {
+    let mut fleet = Fleet::found();
+    let (address, names) = (fleet.attacked.address(), fleet.names());
+    let members = members(&fleet, 8);
+    let stranger = hostile(frames::asks_for_the_log(&address, &names, Keypair::generate_ed25519()));
+    assert!(stranger.contains("not_permitted"), "{stranger}");
+    for round in 0..4 {
+        let some = &members[round * 2..round * 2 + 2];
+        let let_in = hostile(frames::flood(&address, &names, some, times(400, 25_000)));
+        assert!(let_in >= 1, "members were let in");
+        fleet.say(10);
+    }
+    let fresh = Keypair::generate_ed25519();
+    hostile(frames::never_reads(&address, &names, members[7].clone()));
+    hostile(frames::awaits(&address, &names, fresh));
+    fleet.say(10);
+    let said = fleet.attacked.said();
+    assert!(said.contains("shut out for a while"), "{said}");
+    fleet.is_whole();
+}
+
+#[test]
+fn hostile_members_hurt_the_gossip_of_nobody() {
+    let mut fleet = Fleet::found();
+    let (address, names) = (fleet.attacked.address(), fleet.names());
+    let members = members(&fleet, gossip::KINDS);
+    for some in members.chunks(5).enumerate() {
+        let (first, keys) = (some.0 * 5, some.1);
+        let sends = keys.iter().enumerate().map(|(number, key)| {
+            let (address, names, kind) = (&address, &names, first + number);
+            async move {
+                let stranger = gossip::send(address, names, Keypair::generate_ed25519(), kind, 50);
+                let member = gossip::send(address, names, key.clone(), kind, times(100, 2_000) as u64);
+                futures::join!(stranger, member)
+            }
+        });
+        hostile(async { join_all(sends.collect::<Vec<_>>()).await });
+        fleet.say(3);
+    }
+    fleet.is_whole();
+}
+
+/// FACTS-security.md: of 5,000 bad messages none reaches a second node.
+#[test]
+fn of_5000_bad_messages_none_passes_the_first_node() {
+    let mut fleet = Fleet::found();
+    let (address, names) = (fleet.attacked.address(), fleet.names());
+    let members = members(&fleet, 20);
+    let parted = hostile(async {
+        // Malformed, empty, without events, and forged.
+        let sends = members.into_iter().enumerate().map(|(number, key)| {
+            let (address, names) = (address.clone(), names.clone());
+            async move { gossip::is_parted_with(&address, &names, key, number % 4, 250).await }
+        });
+        join_all(sends.collect::<Vec<_>>()).await
+    });
+    assert_eq!(parted, [true; 20], "{}", fleet.attacked.said());
+    fleet.say(5);
+    fleet.is_whole();
+}
+
+#[test]
+fn the_socket_takes_junk_silence_and_slow_readers() {
+    let mut fleet = Fleet::found();
+    for _ in 0..3 {
+        let open = socket::junk(&fleet.attacked.socket(), times(400, 4_000));
+        fleet.say(10);
+        drop(open);
+    }
+    fleet.is_whole();
+}
