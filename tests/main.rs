@@ -12,6 +12,7 @@ mod install;
 mod manual;
 mod node;
 mod opening;
+mod peers;
 mod register;
 mod requests;
 mod seal;

@@ -4,6 +4,7 @@
 //! Must not know what any command is for.
 
 mod arrivals;
+mod beats;
 mod duration;
 mod exit;
 mod folder;
@@ -11,18 +12,21 @@ mod load;
 mod manual;
 mod parallel;
 mod progress;
+mod screen;
 mod stream;
 mod taken;
 mod text;
 
 pub use crate::show::escape;
 pub use arrivals::{Arrival, Arrivals, Line};
+pub use beats::Beats;
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
 pub use load::{read_bounded, read_identities, write_whole};
 pub use parallel::Halt;
 pub use progress::{Progress, took};
+pub use screen::Screen;
 pub use stream::{Input, Output, Reject, Tally};
 pub use taken::Wait;
 

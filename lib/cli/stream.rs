@@ -32,8 +32,7 @@ impl Output {
 
     /// How many columns the terminal has; `None` where stdout is no terminal.
     pub fn columns(&self) -> Option<usize> {
-        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+        self.size().map(|(columns, _)| columns)
     }
 
     /// One line; the `\n` is added here.

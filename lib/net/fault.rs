@@ -24,7 +24,9 @@ pub(super) fn faults(error: &DialError) -> Vec<(Option<&Multiaddr>, ErrorCode, S
                 (Some(address), code, words)
             })
             .collect(),
-        DialError::NoAddresses | DialError::DialPeerConditionFalse(_) | DialError::Aborted => {
+        // Addresses that the swarm listens on are taken out before the call.
+        DialError::NoAddresses => vec![(None, ErrorCode::Myself, "this node listens there".to_owned())],
+        DialError::DialPeerConditionFalse(_) | DialError::Aborted => {
             vec![(None, ErrorCode::Other, error.to_string())]
         }
     }
@@ -34,6 +36,7 @@ fn at_transport(error: &TransportError<std::io::Error>) -> (ErrorCode, String) {
     match error {
         TransportError::Other(error) => {
             let (words, kind) = innermost(error);
+            let kind = kind.or_else(|| by_number(&words));
             (kind.map_or_else(|| by_words(&words), by_kind), words)
         }
         TransportError::MultiaddrNotSupported(_) => (ErrorCode::Other, error.to_string()),
@@ -74,6 +77,13 @@ fn by_kind(kind: ErrorKind) -> ErrorCode {
     }
 }
 
+/// Some layers pass on the words of the system's error and not the error: they
+/// end in `(os error 111)`.
+fn by_number(words: &str) -> Option<ErrorKind> {
+    let number = words.rsplit_once("(os error ")?.1.strip_suffix(')')?;
+    Some(std::io::Error::from_raw_os_error(number.parse().ok()?).kind())
+}
+
 /// Errors of the layers above the system have no kind.
 fn by_words(words: &str) -> ErrorCode {
     let lower = words.to_ascii_lowercase();
@@ -96,6 +106,8 @@ mod tests {
         let refused = io::Error::from_raw_os_error(111);
         let wrapped = io::Error::other(io::Error::other(refused));
         assert_eq!(transport(wrapped), (ErrorCode::PortClosed, "Connection refused (os error 111)".to_owned()));
+        let told = io::Error::other("Connection refused (os error 111)");
+        assert_eq!(transport(told).0, ErrorCode::PortClosed);
         assert_eq!(transport(io::ErrorKind::TimedOut.into()).0, ErrorCode::TimedOut);
         assert_eq!(transport(io::Error::other("Timeout has been reached")).0, ErrorCode::TimedOut);
         assert_eq!(transport(io::Error::from_raw_os_error(113)).0, ErrorCode::Unreachable);

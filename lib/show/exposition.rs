@@ -111,7 +111,7 @@ fn head(text: &mut String, name: &str, kind: &str, help: &str) {
 /// A label's value. Backslashes are doubled before control characters become
 /// `\u{…}`, so that no two names become one: Prometheus refuses all of a file
 /// that has the same series twice. Then come the format's own escapes.
-fn label(text: &str) -> String {
+pub(super) fn label(text: &str) -> String {
     escape(&text.replace('\\', "\\\\")).replace('\\', "\\\\").replace('"', "\\\"")
 }
 

@@ -12,7 +12,7 @@ fn metrics(input: &str) -> String {
 }
 
 /// What `promtool check metrics` says: whether it passes, and its complaints.
-fn promtool(text: &str) -> (bool, String) {
+pub fn promtool(text: &str) -> (bool, String) {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::env::split_paths(&path).chain([tools])).expect("a path");

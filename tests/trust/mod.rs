@@ -16,6 +16,8 @@ mod progress;
 mod scores;
 mod state;
 
+pub use metrics::promtool;
+
 use assert_cmd::Command;
 use serde_json::Value;
 

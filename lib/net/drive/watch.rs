@@ -167,7 +167,8 @@ impl<R: Reader + 'static> Driver<R> {
             connections_in_limit: limits.peers as u32,
             connections_out: counters.num_established_outgoing(),
             connections_out_limit: limits.outgoing() as u32,
-            socket_connections: (CONNECTIONS - self.shared.places.available_permits().min(CONNECTIONS)) as u32,
+            // One place is held for who comes next.
+            socket_connections: CONNECTIONS.saturating_sub(self.shared.places.available_permits() + 1) as u32,
             socket_connections_limit: CONNECTIONS as u32,
         }
     }
@@ -233,7 +234,7 @@ impl<R: Reader + 'static> Driver<R> {
             did: did_of(id).map(|did| did.to_string()),
             peer_id: Some(id.to_string()),
             state: State::Connected,
-            address: Some(first.address.to_string()),
+            address: Some(place(&first.address)),
             addresses: told.map(|told| told.addresses.clone()).unwrap_or_default(),
             direction: Some(first.direction),
             transport: Some(transport_of(&first.address)),
@@ -310,9 +311,7 @@ fn cut(words: &str) -> String {
     }
 }
 
-/// What this process has in RAM; only Linux tells.
+/// What this process has in RAM, where the system tells.
 fn memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    memory_stats::memory_stats().map(|stats| stats.physical_mem as u64)
 }
