@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 
-WANTED = sys.argv[2:] or ["start", "ident", "probe", "seal", "register", "pub", "pipe", "trust"]
+WANTED = sys.argv[2:] or ["start", "ident", "probe", "seal", "register", "pub", "pipe", "trust", "mesh"]
+BUILT = sys.argv[1]
 WORK = tempfile.mkdtemp(prefix="cooee-bench-")
 # Copied, as an installation does: what a linker has just written lies in memory
 # in small pieces, and starts a tenth of a millisecond slower.
@@ -201,10 +202,15 @@ def fleet():
     return leader, host
 
 
-def serve(folder):
-    listen = ["--listen", "/ip4/127.0.0.1/tcp/0"]
+def serve(folder, *more):
+    listen = ["--listen", "/ip4/127.0.0.1/tcp/0", *more]
     socket = os.path.join(folder, "node.sock")
     return background([ours("cooee-sub"), "--serve", "--dir", folder, *listen], lambda: os.path.exists(socket))
+
+
+def serving(folder):
+    """The node of a folder, which runs."""
+    return next(process for process in RUNNING if "--serve" in process.args and folder in process.args)
 
 
 def agents(count, host="host"):
@@ -335,12 +341,19 @@ def trust():
     bench_trust.trust(sys.modules[__name__])
 
 
+def mesh():
+    sys.dont_write_bytecode = True
+    import bench_mesh
+
+    bench_mesh.mesh(sys.modules[__name__])
+
+
 def main():
-    known = {"start": start, "ident": ident, "probe": probe, "seal": seal, "register": register, "pub": pub, "pipe": pipe, "trust": trust}
+    known = {"start": start, "ident": ident, "probe": probe, "seal": seal, "register": register, "pub": pub, "pipe": pipe, "trust": trust, "mesh": mesh}
     for name in WANTED:
         if name not in known:
             sys.exit(f"bench: no section \"{name}\"; there are {' '.join(known)}")
-    install(sys.argv[1])
+    install(BUILT)
     print(f"{os.cpu_count()} cores; the disk makes 4 KiB durable in {ms(fsync_seconds())}")
     try:
         for name in WANTED:
