@@ -17,6 +17,8 @@ PREFIX = "cooee-chaos"
 EVERYTHING = "ucxl://any:any@any:any"
 ADDRESS = "ucxl://any:chaos@COOEE:mesh/#"
 ENROL = "ucxl://any:admin@COOEE:enrol/#/agentid/*"
+# Other nodes that a node is told of.
+PEERS = 4
 # What the issue promises.
 TO_ALL_S, WHOLE_S = 0.1, 5.0
 
@@ -74,13 +76,14 @@ class Host:
         self.fleet, self.number = fleet, number
         self.folder = os.path.join(fleet.work, f"n{number}")
         self.node = self.listener = None
+        # Whom it is told of, besides the Leader's node.
+        self.peers = []
         # When each id was first handed out by a listener, and how often.
         self.seen, self.rest = {}, b""
         self.twice = 0
 
     def start(self):
-        """On each side some are named to all, as a fleet file may name them."""
-        peers = [host.listens() for host in self.fleet.named if host.number < self.number]
+        peers = [host.listens() for host in self.peers]
         socket = os.path.join(self.folder, "node.sock")
         if os.path.exists(socket):
             os.remove(socket)
@@ -139,13 +142,14 @@ class Host:
 
 
 class Fleet:
-    def __init__(self, work, count, network):
+    def __init__(self, work, count, network, choice):
         self.work, self.network = work, network
         self.selector = selectors.DefaultSelector()
         self.said = open(os.path.join(work, "said"), "wb")
         self.hosts = [Host(self, number) for number in range(count)]
-        half = (count + 1) // 2
-        self.named = [self.hosts[1], self.hosts[half], self.hosts[half + 1]]
+        for host in self.hosts[2:]:
+            earlier = self.hosts[1:host.number]
+            host.peers = choice.sample(earlier, min(PEERS, len(earlier)))
         self.pipe = None
 
     def found(self):
@@ -161,11 +165,9 @@ class Fleet:
             string = run(["cooee-key", "invite", "--dir", leader.folder]).stdout
             run(["cooee-key", "join", "--dir", host.folder, "-"], string)
             host.start()
-            if host in self.named:
-                host.ready()
+            host.ready()
         requests = []
         for host in self.hosts[1:]:
-            host.ready()
             agent = {"type": "agent", "v": 1, "gpu_id": "none", "gpu_slot": 0, "hostname": f"chaos-{host.number}",
                      "mac": f"0c42a1b2{host.number:04x}", "model": "chaos"}
             hashed = run(["agentid-hash"], json.dumps(agent) + "\n").stdout
@@ -333,7 +335,7 @@ def mesh(work, choice, small):
     network = Network()
     try:
         network.build(count)
-        fleet = Fleet(work, count, network)
+        fleet = Fleet(work, count, network, choice)
         began = time.monotonic()
         fleet.found()
         lines = [f"{count} nodes enrolled through the pipe in {time.monotonic() - began:.1f} s"]

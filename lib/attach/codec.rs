@@ -62,8 +62,11 @@ impl Request {
                 string(out, name);
                 out.extend_from_slice(b",\"op\":\"forget\"}");
             }
-            Self::Ids { only, ranges } => {
+            Self::Ids { only, news, ranges } => {
                 out.push(b'{');
+                if *news {
+                    out.extend_from_slice(b"\"news\":true,");
+                }
                 if let Some(only) = only {
                     member_text(out, "only", only);
                     out.push(b',');
@@ -114,6 +117,7 @@ impl Request {
             "forget" => Self::Forget { name: member(object, "name", text)? },
             "ids" => Self::Ids {
                 only: optional(object, "only", text)?,
+                news: optional(object, "news", |value| value.as_bool())?.unwrap_or(false),
                 ranges: list(object, "ranges", |value| {
                     inner(value, |object| {
                         let text = |name| text(object.get(name)?);

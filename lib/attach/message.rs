@@ -86,6 +86,9 @@ pub enum Request {
         /// A part of the log instead of all of it: `kept` (records and requests
         /// that no Leader has answered) or `records`.
         only: Option<String>,
+        /// The asker has something, not from this node, that gossip may have
+        /// lost here: compare with it soon.
+        news: bool,
         /// Ranges of elements, at most [`RANGES_LIMIT`].
         ranges: Vec<Compared>,
     },

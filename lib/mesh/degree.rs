@@ -16,8 +16,10 @@ pub const DEGREE_HIGH: usize = 12;
 pub const DEGREE_OUTBOUND: usize = 2;
 /// Other peers that are told which messages there are, each heartbeat.
 pub const LAZY: usize = 6;
-/// Or this part of them, if that is more.
-pub const LAZY_FACTOR: f64 = 0.25;
+/// Or this part of them, if that is more: all. Around a node that many call the
+/// others may find no place in anybody's mesh, and whoever is not told has to
+/// wait for the next comparison.
+pub const LAZY_FACTOR: f64 = 1.0;
 /// Between two heartbeats.
 pub const HEARTBEAT_MS: u64 = 1_000;
 /// Heartbeats for which a message is kept for peers that ask for it.

@@ -142,6 +142,11 @@ pub enum Input<T> {
         /// Its key.
         peer: Did,
     },
+    /// Gossip to a peer was dropped: it may lack what this node holds.
+    Missed {
+        /// Its key.
+        peer: Did,
+    },
     /// What became of an [`Action::Ask`].
     Answered {
         /// Its number.
@@ -312,6 +317,7 @@ impl<L: Log, T> Node<L, T> {
             Input::Found { peer, addresses, source } => self.found(peer, addresses, source, now),
             Input::Foreign { peer } => self.calls.foreign(&peer, now.uptime_ms),
             Input::Behind { peer } => self.behind(&peer, now),
+            Input::Missed { peer } => self.missed(&peer, now),
             Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
             Input::Tick => self.tick(now, batch),
             Input::Stop => {

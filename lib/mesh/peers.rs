@@ -3,13 +3,17 @@
 use super::element::Element;
 use super::guard::Offence;
 use super::log::{Log, LogError};
-use super::node::{Action, Batch, Node, Now, Outcome};
+use super::node::{Action, Batch, Node, Now, Origin, Outcome};
 use super::reconcile::Comparison;
 use super::watch::Notes;
-use crate::attach::{Reply, Request};
+use crate::attach::{Held, Reply, Request};
 use crate::event::Event;
 use crate::key::Did;
 use crate::watch;
+use jiff::SignedDuration;
+
+/// Gossip is on its way for no longer than this.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2);
 
 /// A connected peer.
 #[derive(Debug)]
@@ -44,6 +48,33 @@ impl<L: Log, T> Node<L, T> {
     pub(super) fn behind(&mut self, peer: &Did, now: Now) {
         if let Some(peer) = self.peers.get_mut(peer) {
             peer.is_node = true;
+            peer.compare_soon(now.uptime_ms);
+        }
+    }
+
+    /// Gossip to a peer was dropped: it may lack what this node holds.
+    pub(super) fn missed(&mut self, peer: &Did, now: Now) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.comparison.tell(now.uptime_ms);
+        }
+    }
+
+    /// What was fetched from one peer is not gossiped: the others may lack it
+    /// too, and hear of it so. After a network was parted, news of the other
+    /// side goes through this one as a wave.
+    fn spread(&mut self, from: &Did, now: Now) {
+        for (_, peer) in self.peers.iter_mut().filter(|(did, _)| *did != from) {
+            peer.comparison.tell(now.uptime_ms);
+        }
+    }
+
+    /// A peer asked for a comparison because it has news, and does hold other
+    /// things than this node.
+    pub(super) fn is_news(&mut self, origin: Origin, news: bool, reply: Option<&Reply>, now: Now) {
+        if let (Origin::Peer { did, .. }, true, Some(Reply::Ids { ranges })) = (origin, news, reply)
+            && ranges.iter().any(|held| *held != Held::Same)
+            && let Some(peer) = self.peers.get_mut(&did)
+        {
             peer.compare_soon(now.uptime_ms);
         }
     }
@@ -98,12 +129,18 @@ impl<L: Log, T> Node<L, T> {
                     peer.notes.ended(watch::Comparison::Done, now.wall);
                 }
                 let wanted = events.into_iter().filter(|(element, _)| wanted.contains(element));
+                let wanted: Vec<Event> = wanted.map(|(_, event)| event).collect();
+                // What is being gossiped just now comes to the others anyway.
+                let lost = wanted.iter().any(|event| event.time() + IN_FLIGHT < now.wall);
                 let before = batch.stored;
-                self.fetched(wanted.map(|(_, event)| event).collect(), now, batch);
+                self.fetched(wanted, now, batch);
                 if batch.stored > before
                     && let Some(peer) = self.peers.get_mut(&did)
                 {
                     peer.comparison.gained();
+                    if lost {
+                        self.spread(&did, now);
+                    }
                 }
             }
             Outcome::Other(Reply::Ids { ranges }) => match peer.comparison.compared(&self.log, &ranges) {

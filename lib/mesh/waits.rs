@@ -96,7 +96,8 @@ impl<L: Log, T> Node<L, T> {
                 Ok(error("not_permitted", "only members of the fleet may read the log"))
             }
             Request::Get { elements } => self.get(&elements).map(|events| Reply::Events { events }),
-            Request::Ids { only, ranges } => reconcile::answer(&self.log, only.as_deref(), &ranges)
+            Request::Ids { only, news, ranges } => reconcile::answer(&self.log, only.as_deref(), &ranges)
+                .inspect(|reply| self.is_news(origin, news, reply.as_ref(), now))
                 .map(|reply| reply.unwrap_or_else(|| error("malformed", "not ranges of elements"))),
             Request::Clock => Ok(Reply::Clock { time: now.wall }),
             Request::Peers if origin == Origin::Local => match self.facts(now) {

@@ -41,8 +41,8 @@ fn requests() -> Vec<Request> {
         Request::Forget { name: "\"".into() },
         Request::Peers,
         Request::Clock,
-        Request::Ids { only: None, ranges: vec![] },
-        Request::Ids { only: Some("kept".into()), ranges: vec![compared("00"), compared("\"")] },
+        Request::Ids { only: None, news: true, ranges: vec![] },
+        Request::Ids { only: Some("kept".into()), news: false, ranges: vec![compared("00"), compared("\"")] },
         Request::Get { elements: ids },
     ]
 }

@@ -23,7 +23,7 @@ use std::collections::{HashSet, VecDeque};
 /// How often two peers compare what they hold.
 pub const EVERY_MS: u64 = 60_000;
 /// Two comparisons begin at least this far apart.
-const APART_MS: u64 = 2_000;
+const APART_MS: u64 = 500;
 /// The wait after a peer refused or failed; doubles up to [`EVERY_MS`].
 const AFTER_FAILURE_MS: u64 = 5_000;
 /// Elements fetched with one request; a frame holds some hundred small events.
@@ -58,6 +58,8 @@ pub struct Comparison {
     fruitless: u32,
     /// Begin again when this one is over.
     again: bool,
+    /// The peer may lack what this node holds, and is told so.
+    news: bool,
     /// The next one last.
     ranges: Vec<(View, Span)>,
     want: VecDeque<Element>,
@@ -73,6 +75,7 @@ impl Comparison {
             failures: 0,
             fruitless: 0,
             again: false,
+            news: false,
             ranges: Vec::new(),
             want: VecDeque::new(),
             asked: None,
@@ -83,6 +86,12 @@ impl Comparison {
     pub fn soon(&mut self, now_ms: u64) {
         self.next_ms = self.next_ms.min(now_ms.max(self.rests_ms));
         self.again = true;
+    }
+
+    /// The peer may lack something that this node holds: have it compare too.
+    pub fn tell(&mut self, now_ms: u64) {
+        self.news = true;
+        self.soon(now_ms);
     }
 
     /// Something new came of it.
@@ -130,7 +139,8 @@ impl Comparison {
             View::Kept => Some("kept".to_owned()),
             View::Records => Some("records".to_owned()),
         };
-        Ok(Some(Request::Ids { only, ranges }))
+        let news = std::mem::take(&mut self.news);
+        Ok(Some(Request::Ids { only, news, ranges }))
     }
 
     fn begin(&mut self, log: &impl Set, now_ms: u64) {

@@ -82,7 +82,7 @@ fn compare(ours: &mut Plain, theirs: &Plain) -> usize {
         assert!(comparison.ranges.len() <= WAITING && comparison.want.len() <= 2_000);
         request.frame(&mut Vec::new()).expect("it fits");
         match request {
-            Request::Ids { only, ranges } => {
+            Request::Ids { only, ranges, .. } => {
                 let reply = answer(theirs, only.as_deref(), &ranges).expect("read").expect("well-formed");
                 let mut frame = Vec::new();
                 reply.frame(&mut frame).expect("it fits");

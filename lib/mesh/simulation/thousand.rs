@@ -167,5 +167,6 @@ fn a_thousand_nodes_forget_who_is_revoked_and_refuse_whose_clock_is_ahead() {
     let seconds = settles(&mut world, 240);
     all_hold(&world, &[revoked.id().to_owned()], "in the end");
     assert_eq!((held(&world, &notes[3]), held(&world, &notes[0])), (0, NODES), "the clock has caught up");
-    assert!(seconds < 240, "{seconds} s");
+    // The clock that is behind takes what is of now after 30 s.
+    assert!(seconds <= 100, "{seconds} s");
 }

@@ -29,6 +29,10 @@ impl<R: Reader + 'static> Driver<R> {
             // Nobody there, or queues full: peers fetch it when they compare.
             if let Err(error) = self.swarm.behaviour_mut().gossip.publish(topic.clone(), body) {
                 self.shared.say.log(|| format!("gossip: {error}"));
+                let peers: Vec<_> = self.swarm.connected_peers().filter_map(did_of).collect();
+                for peer in peers {
+                    self.happens(Input::Missed { peer });
+                }
             }
         }
     }
@@ -49,6 +53,13 @@ impl<R: Reader + 'static> Driver<R> {
             gossipsub::Event::Subscribed { peer_id, .. } => {
                 if let Some(peer) = did_of(&peer_id) {
                     self.happens(Input::Behind { peer });
+                }
+            }
+            // It does not read as fast as others speak, or the network holds it
+            // up; what was meant for it is dropped.
+            gossipsub::Event::SlowPeer { peer_id, .. } => {
+                if let Some(peer) = did_of(&peer_id) {
+                    self.happens(Input::Missed { peer });
                 }
             }
             _ => {}
