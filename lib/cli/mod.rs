@@ -13,6 +13,7 @@ mod manual;
 mod parallel;
 mod progress;
 mod screen;
+mod size;
 mod stream;
 mod taken;
 mod text;
@@ -27,6 +28,7 @@ pub use load::{read_bounded, read_identities, write_whole};
 pub use parallel::Halt;
 pub use progress::{Progress, took};
 pub use screen::Screen;
+pub use size::size;
 pub use stream::{Input, Output, Reject, Tally};
 pub use taken::Wait;
 

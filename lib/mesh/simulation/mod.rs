@@ -13,11 +13,13 @@
 
 mod faults;
 mod growth;
+#[cfg(test)]
+mod logs;
 mod memory;
 mod overlay;
 mod queue;
-#[cfg(test)]
 mod rows;
+#[cfg(test)]
 mod rules;
 mod said;
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod serve;
 mod subscribe;
 
 use clap::Parser;
-use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration, size};
 use cooee::mesh::is_consumer_name;
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -53,6 +53,9 @@ struct Sub {
     /// As a node, call this one besides the fleet file's; may be repeated
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<String>,
+    /// As a node, let the log take this much on disk; beyond it the oldest events go
+    #[arg(long, value_name = "BYTES", value_parser = size, default_value = "1G")]
+    log_limit: u64,
     /// Folder of the key, the fleet file, the log and the socket
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -72,7 +75,7 @@ $ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;
         if self.serve {
-            let node = serve::start(io, &folder, &self.listen, &self.peer)?;
+            let node = serve::start(io, &folder, &self)?;
             node.until_signal().map_err(serve::failure)?;
             return Ok(Exit::Done);
         }

@@ -1,13 +1,15 @@
 //! The node: what it needs from its folder, and what its faults mean to a shell.
 
+use super::Sub;
 use cooee::cli::{Failure, Folder, Io};
 use cooee::net::{self, Claim, Config, Multiaddr, Running, Say, ServeError};
 use cooee::store;
 
 /// Starts the folder's node. It listens, and its socket is there, when this
-/// returns; it lives until `until_signal` or `stop`. Without an address in
-/// `listen` it only calls others.
-pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> Result<Running, Failure> {
+/// returns; it lives until `until_signal` or `stop`. Without `--listen` it only
+/// calls others.
+pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failure> {
+    let Sub { listen, peer: peers, log_limit, .. } = arguments;
     let listen = listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
     let peers = peers.iter().map(|text| address("--peer", text)).collect::<Result<_, _>>()?;
     folder.create()?;
@@ -28,7 +30,7 @@ pub fn start(io: &Io, folder: &Folder, listen: &[String], peers: &[String]) -> R
         peers,
         socket: folder.socket(),
         listen_file: folder.file("listen"),
-        log_limit_bytes: net::LOG_LIMIT_BYTES,
+        log_limit_bytes: *log_limit,
         limits: net::Limits::default(),
         say: Say::new(io.teller()),
     };

@@ -34,7 +34,7 @@ pub fn attach(io: &Io, folder: &Folder, arguments: &Sub) -> Result<(Client, Opti
         Ok(client) => Ok((client, None)),
         Err(ClientError::NoNode(_)) => {
             io.log(|| "no node is running here: this is the node while it runs".to_owned());
-            let node = serve::start(io, folder, &arguments.listen, &arguments.peer)?;
+            let node = serve::start(io, folder, arguments)?;
             Ok((Client::connect(&folder.socket()).map_err(failure)?, Some(node)))
         }
         Err(error) => Err(failure(error)),
