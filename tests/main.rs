@@ -9,6 +9,7 @@ mod enrol;
 mod hostile;
 mod hwprobe;
 mod install;
+mod log;
 mod manual;
 mod node;
 mod opening;

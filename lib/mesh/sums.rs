@@ -84,6 +84,11 @@ impl Sums {
         }
     }
 
+    /// How many elements there are.
+    pub fn count(&self) -> u64 {
+        self.buckets.values().map(|sum| sum.count).sum()
+    }
+
     /// The sum of a span.
     pub fn sum(&self, span: &Span, list: List<'_>) -> Result<Sum, LogError> {
         let mut total = Sum::default();

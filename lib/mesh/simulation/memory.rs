@@ -59,6 +59,12 @@ impl Memory {
         held
     }
 
+    /// How many records there are.
+    #[cfg(test)]
+    pub fn records_held(&self) -> usize {
+        self.rows().elements(View::Records, &Span::ALL).count()
+    }
+
     /// The next batch breaks off there.
     pub fn break_at(&self, breaks: Break) {
         self.rows().breaks = Some(breaks);

@@ -27,6 +27,8 @@ pub struct Member {
     /// Its clock is ahead by this much.
     pub skew_ms: i64,
     /// Whom it calls for ever.
+    /// What its log may take.
+    pub limit_bytes: u64,
     calls: Vec<usize>,
     /// Whom it has heard of, and may call.
     knows: Vec<usize>,
@@ -65,6 +67,8 @@ pub struct World {
     pub members: Vec<Member>,
     pub replies: BTreeMap<u64, Reply>,
     pub verdicts: Vec<(usize, Verdict)>,
+    /// Requests for events, of all nodes.
+    pub gets: u64,
     /// Of a hundred gossip messages, how many are lost on a link.
     pub lost_percent: u64,
     pub(super) plan: Plan,
@@ -97,6 +101,7 @@ impl World {
             log: Memory::new(&pool),
             node: None,
             skew_ms: 0,
+            limit_bytes: u64::MAX,
             calls: calls.clone(),
             knows: plan.knows[index].clone(),
             leads: index == 0,
@@ -116,6 +121,7 @@ impl World {
             members,
             replies: BTreeMap::new(),
             verdicts: Vec::new(),
+            gets: 0,
             lost_percent: 0,
             plan,
             now_ms: 1_000,
@@ -168,7 +174,7 @@ impl World {
             leads: member.leads,
             nodes: self.named.clone(),
             targets: member.calls.iter().map(|target| target_of(*target)).collect(),
-            log_limit_bytes: u64::MAX,
+            log_limit_bytes: member.limit_bytes,
             seed,
         };
         member.node = Some(Node::new(config, member.log.clone()).expect("a log"));
@@ -256,13 +262,18 @@ impl World {
             Action::Publish(events) => self.publish(index, &events),
             Action::Gossip(joins) => self.listens(index, joins),
             Action::Ask { ask, peer, request } => {
+                self.gets += u64::from(matches!(request, Request::Get { .. }));
                 let to = self.index[&peer];
                 if !self.send(index, to, Letter::Request { ask, request: Box::new(request) }) {
                     self.input(index, Input::Answered { ask, outcome: Outcome::Failed });
                 }
             }
             Action::Call(call) => self.call(index, &call),
-            Action::Grown(_) | Action::Remember(_) | Action::Admission(..) | Action::Blame(..) => {}
+            Action::Grown(_)
+            | Action::Remember(_)
+            | Action::Dropped { .. }
+            | Action::Admission(..)
+            | Action::Blame(..) => {}
             other => panic!("node {index}: {other:?}"),
         }
     }

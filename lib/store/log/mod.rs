@@ -15,9 +15,7 @@ pub use schema::LOG;
 use super::database::{Database, Error};
 use crate::event::Event;
 use crate::key::Did;
-use crate::mesh::{
-    self, Element, Floors, Id, LogError, Mark, Opener, Pruned, Set as _, Span, Sums, Totals, View, id_of,
-};
+use crate::mesh::{self, Element, Floors, Id, LogError, Mark, Opener, Pruned, Sums, Totals, id_of};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::Path;
@@ -186,8 +184,7 @@ impl mesh::Log for Log {
         const NEWEST: &str = "SELECT time_ms FROM events ORDER BY place DESC LIMIT 1";
         let newest: Option<i64> = self.run(|sql| sql.query_row(NEWEST, [], |row| row.get(0)).optional())?;
         let newest = newest.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let events = self.sum(View::All, &Span::ALL)?.count;
-        Ok(Totals { events, bytes: self.used_bytes()?, newest })
+        Ok(Totals { events: self.sums.count(), bytes: self.used_bytes()?, newest })
     }
 
     fn last_place(&self) -> u64 {

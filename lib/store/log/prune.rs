@@ -8,10 +8,8 @@ use rusqlite::params;
 
 /// Rows removed in one step, so that nobody waits long for it.
 const STEP: usize = 2_048;
-/// Rows removed between two looks at the size.
+/// Rows removed between two looks at the size, at most.
 const CAP_ROWS: usize = 64;
-/// The same of open requests, of which none should go without need.
-const CAP_OPEN_ROWS: usize = 8;
 /// Pages given back to the system in one step.
 const VACUUM_PAGES: i64 = 500;
 
@@ -59,15 +57,22 @@ impl Log {
         let expired = self.remove(EXPIRED, params![now.as_millisecond(), limit(STEP)])?.len();
         let mut pruned = Pruned { expired: expired as u64, more: expired == STEP, ..Pruned::default() };
         let mut left = STEP;
-        while self.used_bytes()? > cap_bytes {
+        loop {
+            let used = self.used_bytes()?;
+            if used <= cap_bytes {
+                break;
+            }
             if left == 0 {
                 pruned.more = true;
                 break;
             }
-            let mut gone = self.drop_plain()?;
+            // As many as are too much, if they are of average size.
+            let excess = u128::from(used - cap_bytes) * u128::from(self.sums.count()) / u128::from(used.max(1));
+            let rows = usize::try_from(excess).unwrap_or(CAP_ROWS).clamp(1, CAP_ROWS);
+            let mut gone = self.drop_plain(rows)?;
             pruned.plain += gone as u64;
             if gone == 0 {
-                gone = self.drop_open()?;
+                gone = self.drop_open(rows)?;
                 pruned.open += gone as u64;
             }
             if gone == 0 {
@@ -87,11 +92,11 @@ impl Log {
     }
 
     /// The oldest that nobody waits for.
-    fn drop_plain(&mut self) -> Result<usize, LogError> {
+    fn drop_plain(&mut self, rows: usize) -> Result<usize, LogError> {
         const OLDEST: &str = "DELETE FROM events WHERE place IN (SELECT place FROM events INDEXED BY by_element
             WHERE element >= ?1 AND open = 0 AND about IS NULL ORDER BY element LIMIT ?2) RETURNING element";
         let from = self.oldest;
-        let gone = self.remove(OLDEST, params![from.0, limit(CAP_ROWS)])?;
+        let gone = self.remove(OLDEST, params![from.0, limit(rows)])?;
         self.oldest = gone.iter().max().map_or(Element::END, Element::next);
         if !gone.is_empty() {
             self.floors.plain = self.floors.plain.max(self.oldest);
@@ -100,11 +105,11 @@ impl Log {
     }
 
     /// The oldest requests that no Leader has answered.
-    fn drop_open(&mut self) -> Result<usize, LogError> {
+    fn drop_open(&mut self, rows: usize) -> Result<usize, LogError> {
         const OLDEST: &str = "DELETE FROM events WHERE place IN (SELECT place FROM events INDEXED BY kept
             WHERE (open = 1 OR about IS NOT NULL) AND open = 1 AND about IS NULL ORDER BY element LIMIT ?1)
             RETURNING element";
-        let gone = self.remove(OLDEST, [limit(CAP_OPEN_ROWS)])?;
+        let gone = self.remove(OLDEST, [limit(rows)])?;
         if let Some(last) = gone.iter().max() {
             self.floors.open = self.floors.open.max(last.next());
         }

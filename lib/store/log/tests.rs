@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::{Draft, Stamp};
 use crate::key::Key;
-use crate::mesh::{Consumer, Consumers as _, Log as _, Reader as _, Record};
+use crate::mesh::{Consumer, Consumers as _, Log as _, Reader as _, Record, Set as _, Span, View};
 use crate::store::database::Schema;
 use jiff::SignedDuration;
 use uuid::{Builder, Uuid};
