@@ -180,3 +180,104 @@ impl<L: Log, T> Node<L, T> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+    use crate::mesh::simulation::Memory;
+    use crate::mesh::{Action, Config, Input, Origin, Outcome};
+
+    type Ours = Node<Memory, u32>;
+
+    fn at(uptime_ms: u64) -> Now {
+        let wall = Timestamp::from_second(1_800_000_000).expect("a time");
+        Now { wall: wall + SignedDuration::from_millis(uptime_ms.cast_signed()), uptime_ms }
+    }
+
+    fn peer() -> Did {
+        Key::from_seed(&[2; 32]).did()
+    }
+
+    /// An ad hoc node with one peer, which it has called.
+    fn node() -> Ours {
+        let config = Config {
+            key: Key::from_seed(&[1; 32]),
+            fleet: None,
+            leads: false,
+            nodes: std::sync::Arc::default(),
+            targets: Vec::new(),
+            log_limit_bytes: 7,
+            seed: 1,
+        };
+        let mut node = Node::new(config, Memory::default()).expect("a log");
+        node.handle([Input::Connected { peer: peer(), call: Some(1), address: None }], at(0));
+        node
+    }
+
+    /// The numbers of requests for a peer's time.
+    fn clocks(actions: &[Action<u32>]) -> Vec<u64> {
+        let clock = |action: &Action<u32>| match action {
+            Action::Ask { ask, request: Request::Clock, .. } => Some(*ask),
+            _ => None,
+        };
+        actions.iter().filter_map(clock).collect()
+    }
+
+    fn facts(node: &mut Ours, now: Now) -> Facts {
+        let request = Input::Ask { ticket: 1, origin: Origin::Local, request: Request::Peers };
+        let watched = node.handle([request], now).into_iter().find_map(|action| match action {
+            Action::Watched(1, facts) => Some(*facts),
+            _ => None,
+        });
+        watched.expect("an answer")
+    }
+
+    #[test]
+    fn a_clock_is_compared_with_the_middle_of_the_way() {
+        let mut node = node();
+        let asked = clocks(&node.handle([Input::Tick], at(1000)));
+        assert_eq!((asked.len(), clocks(&node.handle([Input::Tick], at(1001)))), (1, vec![]), "one at a time");
+        assert_eq!(facts(&mut node, at(1050)).peers[&peer()].clock_offset_ms, None);
+        let time = at(1050).wall + SignedDuration::from_millis(-125_000);
+        let outcome = Outcome::Other(Reply::Clock { time });
+        node.handle([Input::Answered { ask: asked[0], outcome }], at(1100));
+        assert_eq!(facts(&mut node, at(1100)).peers[&peer()].clock_offset_ms, Some(-125_000));
+        let next = 1100 + CLOCK_EVERY_MS;
+        assert_eq!(clocks(&node.handle([Input::Tick], at(next - 1))), [0; 0]);
+        let asked = clocks(&node.handle([Input::Tick], at(next)));
+        node.handle([Input::Answered { ask: asked[0], outcome: Outcome::Failed }], at(next));
+        assert_eq!(clocks(&node.handle([Input::Tick], at(next + CLOCK_AGAIN_MS - 1))), [0; 0]);
+        assert_eq!(clocks(&node.handle([Input::Tick], at(next + CLOCK_AGAIN_MS))).len(), 1);
+        let known = facts(&mut node, at(next)).peers[&peer()].clock_offset_ms;
+        assert_eq!(known, Some(-125_000), "what was known stays");
+        node.handle([Input::Disconnected { peer: peer() }], at(next));
+        assert!(facts(&mut node, at(next)).peers.is_empty());
+    }
+
+    #[test]
+    fn a_comparison_that_fails_says_why() {
+        let mut node = node();
+        // It was asked as soon as it was connected.
+        let compare = 1;
+        let reply = Reply::Error { code: "not_permitted".to_owned(), reason: "members only".to_owned() };
+        node.handle([Input::Answered { ask: compare, outcome: Outcome::Other(reply) }], at(30));
+        let known = facts(&mut node, at(40)).peers[&peer()].clone();
+        assert_eq!(known.compared, Some((at(30).wall, Comparison::Failed)));
+        assert_eq!(known.refused, Some((ErrorCode::NotPermitted, "members only".to_owned(), at(30).wall)));
+    }
+
+    #[test]
+    fn other_machines_may_ask_for_the_time_alone() {
+        let mut node = node();
+        let origin = Origin::Peer { did: peer(), address: None };
+        let mut ask = |request| node.handle([Input::Ask { ticket: 1, origin, request }], at(5));
+        let clock = ask(Request::Clock);
+        assert!(
+            clock.iter().any(|action| matches!(action, Action::Reply(1, Reply::Clock { time }) if *time == at(5).wall))
+        );
+        let refused = ask(Request::Peers);
+        let is_refusal = |action: &Action<u32>| matches!(action, Action::Reply(1, Reply::Error { code, .. }) if code == "not_permitted");
+        assert!(refused.iter().any(is_refusal) && !refused.iter().any(|action| matches!(action, Action::Watched(..))));
+    }
+}

@@ -178,7 +178,7 @@ mod tests {
         let narrow = grid.lines(Some(18));
         assert_eq!(narrow[0], "NAME     N  WORDS");
         assert!(!narrow[0].contains("SPARE") && narrow.iter().all(|line| width(line) <= 18), "{narrow:?}");
-        assert_eq!(grid.lines(Some(12))[2], "a l…me  42");
+        assert_eq!(grid.lines(Some(12))[2], "a lo…ame  42");
     }
 
     proptest! {

@@ -82,6 +82,7 @@ pub const CODES: [&str; 26] = [
 ];
 
 fn finding(severity: Severity, code: &'static str, message: impl Into<String>, hint: &'static str) -> Finding {
+    debug_assert!(CODES.contains(&code), "{code} has no metric");
     Finding { kind: "finding", v: 1, severity, code, about: None, message: message.into(), hint }
 }
 
@@ -402,11 +403,6 @@ mod tests {
         let source = source.split("mod tests").next().unwrap_or_default();
         for code in CODES {
             assert!(source.matches(&format!("\"{code}\"")).count() >= 2, "{code} is never found");
-        }
-        for call in source.split("finding(").skip(1) {
-            let code = call.split('"').nth(1).unwrap_or_default();
-            let is_code = !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            assert!(!is_code || CODES.contains(&code), "{code} is not listed");
         }
     }
 }

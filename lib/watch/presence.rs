@@ -4,7 +4,7 @@ use crate::event::{Event, rfc3339};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// `availability` comes every 30 s; who has missed three is away.
 const AWAY: SignedDuration = SignedDuration::from_secs(90);
@@ -21,9 +21,9 @@ pub enum Doing {
     Working,
     /// It takes no more.
     Busy,
-    /// It has said nothing for 90 s.
+    /// It has said nothing for 90 s, though a Leader has let it in.
     Away,
-    /// It has never said.
+    /// It has only said what it can do.
     Unknown,
 }
 
@@ -82,22 +82,31 @@ struct Agent {
 #[derive(Debug, Default)]
 pub struct Presences {
     agents: BTreeMap<String, Agent>,
+    /// `enrolled`, by the agents they are about.
     tokens: HashMap<String, Event>,
+    /// Agents and whole keys.
+    revoked: HashSet<String>,
 }
 
 impl Presences {
     /// The types it is made of, by short name.
-    pub const TYPES: [&str; 3] = ["availability", "capability", "enrolled"];
+    pub const TYPES: [&str; 4] = ["availability", "capability", "enrolled", "revoked"];
 
-    /// Takes an event as the log holds it. `enrolled` is for the caller to
-    /// pass only if a Leader signed it.
+    /// Takes an event as the log holds it. `enrolled` and `revoked` are for the
+    /// caller to pass only if one who may signed them.
     pub fn take(&mut self, event: Event) {
         match event.kind() {
             "enrolled" => {
                 let Some(agent_did) = event.data()["agent_did"].as_str() else { return };
+                // What it last said may have expired: it is away, not unknown.
+                self.agents.entry(agent_did.to_owned()).or_default();
                 if self.tokens.get(agent_did).is_none_or(|known| is_newer(&event, known)) {
                     self.tokens.insert(agent_did.to_owned(), event);
                 }
+            }
+            "revoked" => {
+                let whom = event.data().get("agent_did").or_else(|| event.data().get("did"));
+                self.revoked.extend(whom.and_then(Value::as_str).map(str::to_owned));
             }
             "availability" => {
                 let agent = self.agents.entry(event.source()).or_default();
@@ -131,22 +140,29 @@ impl Presences {
     }
 
     fn presence(&self, agent_did: &str, agent: &Agent, now: Timestamp) -> Option<Presence> {
+        let key = agent_did.split('#').next().unwrap_or(agent_did);
+        if self.revoked.contains(agent_did) || self.revoked.contains(key) {
+            return None;
+        }
         let signed = |event: &&Event| event.verify().is_ok();
         let availability = agent.availability.as_ref().filter(signed);
         // A host says what all its agents can do.
         let host = agent_did.split_once('#').and_then(|(did, _)| self.agents.get(did));
         let capability = agent.capability.as_ref().or(host.and_then(|host| host.capability.as_ref())).filter(signed);
-        if availability.is_none() && capability.is_none() {
+        let enrolled = self.tokens.get(agent_did).filter(|event| is_valid(event, now));
+        let own_capability = agent.capability.as_ref().filter(signed);
+        if availability.is_none() && enrolled.is_none() && own_capability.is_none() {
             return None;
         }
         let said = availability.map(Event::data);
         let number = |field: &str| said.and_then(|data| data[field].as_u64());
         let can = capability.map(Event::data);
         let text = |field: &str| can.and_then(|data| data[field].as_str()).map(str::to_owned);
-        let heard = availability.or(capability).map(Event::time);
+        let heard = availability.or(own_capability).map(Event::time);
         let away = |event: &Event| now.duration_since(event.time()) > AWAY;
         let state = match (availability, said.and_then(|data| data["state"].as_str())) {
             (Some(event), _) if away(event) => Doing::Away,
+            (None, _) if enrolled.is_some() => Doing::Away,
             (_, Some("ready")) => Doing::Ready,
             (_, Some("working")) => Doing::Working,
             (_, Some("busy")) => Doing::Busy,
@@ -154,7 +170,7 @@ impl Presences {
         };
         // One that is away has been so since it was last heard.
         let since = if state == Doing::Away { heard } else { availability.and(agent.since) };
-        let token = self.tokens.get(agent_did).and_then(|event| event.data()["token"].as_str());
+        let token = enrolled.and_then(|event| event.data()["token"].as_str());
         Some(Presence {
             kind: "presence",
             v: 1,
@@ -170,6 +186,12 @@ impl Presences {
             version: text("version"),
         })
     }
+}
+
+/// Is an enrolment still good?
+fn is_valid(enrolled: &Event, now: Timestamp) -> bool {
+    let until = enrolled.data()["expires"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    until.is_none_or(|until| until > now)
 }
 
 fn is_newer(event: &Event, known: &Event) -> bool {
@@ -227,6 +249,7 @@ mod tests {
             says(2, None, "capability", json!({"models": [{"name": "llama3:8b"}, "m2"], "version": "0.1.0"}), 1),
             says(1, None, "enrolled", json!({"agent_did": did, "token": "80007"}), 0),
             says(1, None, "enrolled", json!({"agent_did": did, "token": "80015"}), 5),
+            says(1, None, "enrolled", json!({"agent_did": "over", "token": "1", "expires": rfc3339(at(99))}), 5),
         ] {
             presences.take(event);
         }
@@ -249,6 +272,23 @@ mod tests {
         let listed = presences.list(at(301));
         let agent = listed.iter().find(|presence| presence.agent_did == did).expect("the agent");
         assert_eq!(agent.since.as_deref(), Some(&*rfc3339(at(300))));
+    }
+
+    #[test]
+    fn whoever_was_let_in_and_is_silent_is_away_until_it_is_revoked() {
+        let did = format!("{}#0000000001", Key::from_seed(&[2; 32]).did());
+        let mut presences = Presences::default();
+        let until = rfc3339(at(1000));
+        presences.take(says(1, None, "enrolled", json!({"agent_did": did, "token": "80007", "expires": until}), 0));
+        let listed = presences.list(at(1));
+        assert_eq!((listed.len(), listed[0].state, listed[0].token.as_deref()), (1, Doing::Away, Some("80007")));
+        assert_eq!((&listed[0].seen, &listed[0].since), (&None, &None));
+        assert_eq!(presences.list(at(1000)), [], "its enrolment is over");
+        presences.take(says(2, Some("0000000001"), "availability", json!({"state": "ready"}), 2));
+        assert_eq!(presences.list(at(3))[0].state, Doing::Ready);
+        let key = did.split('#').next().expect("a key");
+        presences.take(says(1, None, "revoked", json!({"did": key}), 3));
+        assert_eq!(presences.list(at(4)), []);
     }
 
     #[test]

@@ -86,7 +86,12 @@ fn two_nodes_see_each_other() {
     }
     metrics(host.path(), leader_id);
     let agents = records(host.path(), &["--agents"]);
-    assert_eq!(agents, [] as [Value; 0], "nobody has said anything");
+    assert_eq!(agents.len(), 1, "it is enrolled, and has said nothing: {agents:?}");
+    is_as_described(&agents[0]);
+    assert_eq!(
+        (&agents[0]["state"], &agents[0]["token"], &agents[0]["seen"]),
+        (&"away".into(), &"80007".into(), &Value::Null)
+    );
 }
 
 /// What `--prometheus` prints is what promtool wants.

@@ -27,3 +27,5 @@ mod thousand;
 mod world;
 
 pub use growth::{Growth, grow};
+#[cfg(test)]
+pub(super) use memory::Memory;

@@ -2,6 +2,7 @@
 
 use cooee::attach::{Client, ClientError, Reply, Request};
 use cooee::cli::{Beats, Failure, Folder};
+use cooee::enrol::Fleet;
 use cooee::event::Event;
 use cooee::watch::{Enrolment, Node, Peer, Presences, Record};
 use jiff::Timestamp;
@@ -60,11 +61,17 @@ impl Asker {
         Ok((node, peers))
     }
 
-    /// What agents have said; numbers are believed under a Leader's key alone.
-    pub fn presences(&mut self, is_leader: impl Fn(&Event) -> bool) -> Result<Presences, AskError> {
+    /// What agents have said; who is let in and who is revoked is believed only
+    /// from those who may say so.
+    pub fn presences(&mut self, fleet: Option<&Fleet>) -> Result<Presences, AskError> {
         let mut presences = Presences::default();
         self.events(&Presences::TYPES, |event| {
-            if event.kind() != "enrolled" || (is_leader(&event) && event.verify().is_ok()) {
+            let may_say = match event.kind() {
+                "enrolled" => fleet.is_some_and(|fleet| fleet.is_leader(&event.author())) && event.verify().is_ok(),
+                "revoked" => fleet.is_some_and(|fleet| fleet.may_revoke(&event.author())) && event.verify().is_ok(),
+                _ => true,
+            };
+            if may_say {
                 presences.take(event);
             }
         })?;

@@ -34,7 +34,7 @@ impl What {
             }
             Self::Agents => {
                 let fleet = folder.fleet()?;
-                let presences = asker.presences(by_leader(fleet.as_ref())).map_err(|error| failure(error, folder))?;
+                let presences = asker.presences(fleet.as_ref()).map_err(|error| failure(error, folder))?;
                 let now = Timestamp::now();
                 Ok(Seen::Agents(presences.list(now), now))
             }
