@@ -14,6 +14,7 @@ mod manual;
 mod node;
 mod opening;
 mod peers;
+mod present;
 mod register;
 mod requests;
 mod seal;

@@ -3,11 +3,13 @@
 //! Owns the envelope, its types, signing and checking, and receipts. Must not
 //! know files, networks, or what a payload means.
 
+mod availability;
 mod draft;
 mod envelope;
 mod kind;
 mod receipt;
 
+pub use availability::{Availability, AvailabilityError, LIFE, TEXT_LIMIT_BYTES};
 pub use draft::{Draft, Stamp};
 pub use envelope::{DATA_LIMIT_BYTES, EVENT_LIMIT_BYTES, Error, Event};
 pub use kind::{answers_of, is_request, short, type_of};

@@ -1,6 +1,7 @@
 //! `cooee-sub`: prints events from the mesh; with `--serve` it is the node.
 
 mod consume;
+mod present;
 mod serve;
 mod subscribe;
 
@@ -47,6 +48,9 @@ struct Sub {
     /// Be the node of this folder, until SIGTERM
     #[arg(long, conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
     serve: bool,
+    /// As a node, say every 30 s how the agents are that this file names
+    #[arg(long, value_name = "FILE", conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
+    present: Option<PathBuf>,
     /// As a node, listen here; may be repeated; without it only call others
     #[arg(long, value_name = "MULTIADDR")]
     listen: Vec<String>,
@@ -76,6 +80,9 @@ $ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
         let folder = Folder::find(self.dir.as_deref())?;
         if self.serve {
             let node = serve::start(io, &folder, &self)?;
+            if let Some(file) = self.present {
+                present::start(io, &folder, file, folder.key("host.key")?);
+            }
             node.until_signal().map_err(serve::failure)?;
             return Ok(Exit::Done);
         }
