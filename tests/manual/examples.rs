@@ -21,7 +21,7 @@ struct Step {
 }
 
 /// The example lines of a man page: what stands between `.EX` and `.EE`.
-fn roff_examples(page: &str) -> Vec<String> {
+pub fn roff_examples(page: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut inside = false;
     for line in page.lines() {

@@ -7,6 +7,8 @@ mod edges;
 mod examples;
 mod pages;
 
+pub use examples::roff_examples;
+
 use crate::shell;
 use std::path::{Path, PathBuf};
 

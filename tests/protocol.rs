@@ -1,0 +1,137 @@
+//! cooee-protocol(7): each of its examples is what the code writes and reads,
+//! and there is one of each kind of frame.
+
+use crate::manual::{roff_examples, root};
+use cooee::attach::{Reply, Request};
+use cooee::canon::canonical;
+use cooee::event::{Draft, Event, Receipt, Stamp};
+use cooee::jsonl;
+use cooee::key::Key;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const REQUESTS: [&str; 10] = ["put", "await", "sub", "consume", "took", "forget", "ids", "get", "peers", "clock"];
+const REPLIES: [&str; 11] =
+    ["stored", "answers", "events", "began", "handed", "left", "ids", "peers", "clock", "end", "error"];
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("man/cooee-protocol.7")).expect("the page")
+}
+
+fn examples() -> Vec<String> {
+    roff_examples(&page()).into_iter().filter(|line| !line.is_empty()).collect()
+}
+
+/// A new kind does not compile here until it has a name above, and so an example.
+fn request_op(request: &Request) -> &'static str {
+    REQUESTS[match request {
+        Request::Put { .. } => 0,
+        Request::Await { .. } => 1,
+        Request::Sub { .. } => 2,
+        Request::Consume { .. } => 3,
+        Request::Took { .. } => 4,
+        Request::Forget { .. } => 5,
+        Request::Ids { .. } => 6,
+        Request::Get { .. } => 7,
+        Request::Peers => 8,
+        Request::Clock => 9,
+    }]
+}
+
+fn reply_op(reply: &Reply) -> &'static str {
+    REPLIES[match reply {
+        Reply::Stored { .. } => 0,
+        Reply::Answers { .. } => 1,
+        Reply::Events { .. } => 2,
+        Reply::Began { .. } => 3,
+        Reply::Handed { .. } => 4,
+        Reply::Left => 5,
+        Reply::Ids { .. } => 6,
+        Reply::Peers { .. } => 7,
+        Reply::Clock { .. } => 8,
+        Reply::End => 9,
+        Reply::Error { .. } => 10,
+    }]
+}
+
+fn op(json: &str) -> Option<String> {
+    jsonl::parse(json.as_bytes()).ok()?.get("op")?.as_str().map(str::to_owned)
+}
+
+/// The examples under one heading.
+fn under(heading: &str) -> Vec<String> {
+    let page = page();
+    let (_, section) = page.split_once(heading).expect("the page has it");
+    let end = section.find("\n.S").expect("another follows");
+    roff_examples(&section[..=end]).into_iter().filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn frames_read_and_write_as_the_page_has_them() {
+    let mut seen = BTreeSet::new();
+    for line in under(".SS \"Requests\"") {
+        let request = Request::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(op(&line).as_deref(), Some(request_op(&request)));
+        seen.insert(request_op(&request));
+    }
+    assert_eq!(seen, REQUESTS.into(), "one example of each request");
+    let mut seen = BTreeSet::new();
+    for line in under(".SS \"Replies\"") {
+        let reply = Reply::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(op(&line).as_deref(), Some(reply_op(&reply)));
+        seen.insert(reply_op(&reply));
+        if let Reply::Stored { receipt: Some(receipt), .. } = reply {
+            assert!(receipt.verify());
+        }
+    }
+    assert_eq!(seen, REPLIES.into(), "one example of each reply");
+}
+
+#[test]
+fn a_frame_is_these_bytes() {
+    let mut frame = Vec::new();
+    Reply::End.frame(&mut frame).expect("it fits");
+    assert!(examples().contains(&data_encoding::HEXLOWER.encode(&frame)), "{frame:02x?}");
+}
+
+/// The example after the one of these bytes, in hexadecimal.
+fn after(bytes: &[u8]) -> Vec<String> {
+    let examples = examples();
+    let hex = data_encoding::HEXLOWER.encode(bytes);
+    let place = examples.iter().position(|line| *line == hex).expect("the page has it");
+    examples[place + 1..].to_vec()
+}
+
+#[test]
+fn signatures_are_over_these_bytes() {
+    let (author, node) = (Key::from_seed(&[1; 32]), Key::from_seed(&[2; 32]));
+    assert!(examples().contains(&author.did().to_string()));
+
+    let lines = after(b"cooee-event-v1\0");
+    let event = Event::from_wire(lines[1].as_bytes()).expect("an event");
+    event.verify().expect("signed");
+    let stamp = Stamp { id: event.id().parse().expect("a UUID"), time: event.time(), sequence: event.sequence() };
+    let draft = Draft {
+        kind: event.kind().to_owned(),
+        subject: event.subject().to_owned(),
+        expires: event.expires(),
+        data: event.data().clone(),
+        data_base64: None,
+        in_reply_to: None,
+        agent: None,
+    };
+    assert_eq!(draft.sign(&author, &stamp).expect("a good draft").wire(), event.wire());
+    let without = |line: &str| {
+        let Value::Object(mut members) = jsonl::parse(line.as_bytes()).expect("strict") else { panic!("{line}") };
+        members.shift_remove("sig").expect("it is signed");
+        String::from_utf8(canonical(&members)).expect("text")
+    };
+    assert_eq!(lines[0], without(&lines[1]), "what is signed is what stands above it");
+
+    let lines = after(b"cooee-receipt-v1\0");
+    assert_eq!(lines[0], without(&lines[1]));
+    let receipt: Receipt = serde_json::from_str(&lines[1]).expect("a receipt");
+    assert!(receipt.verify());
+    let time = receipt.time.parse().expect("a time");
+    assert_eq!(canonical(&Receipt::sign(&node, receipt.ids.clone(), time)), lines[1].as_bytes());
+}
