@@ -5,7 +5,7 @@ use crate::cooee_sub::{Background, LIMIT, command, cooee_sub, folder};
 use crate::shell::until;
 use assert_cmd::Command;
 use cooee::event::Event;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -83,4 +83,39 @@ fn it_is_for_nodes_only() {
         let refused = cooee_sub(folder.path(), arguments).timeout(LIMIT).assert().code(2).stdout("");
         refused.stderr(predicates::str::contains("cooee-sub: "));
     }
+}
+
+/// What cron runs: `hwprobe --capability --changed | cooee-pub`.
+fn tell(dir: &Path, model: &str) -> (Value, i32, Vec<Value>) {
+    let arguments = ["--capability", "--changed", "--model", model, "--specialisation", "code"];
+    let probe = Command::from_std(command("hwprobe", dir, &arguments)).assert().success().get_output().stdout.clone();
+    let record = serde_json::from_slice(&probe).expect("one record");
+    let told =
+        Command::from_std(command("cooee-pub", dir, &["--timeout", "20s"])).write_stdin(probe).output().expect("run");
+    let lines = String::from_utf8(told.stdout).expect("text");
+    let lines = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    (record, told.status.code().expect("no signal"), lines)
+}
+
+#[test]
+fn what_a_host_can_do_is_told_when_it_changes() {
+    let folder = folder();
+    let dir = folder.path();
+    // Without a node it is kept, but nobody has heard it: it is told again.
+    let (record, code, _) = tell(dir, "llama3");
+    assert_eq!((&record["type"], code), (&json!("capability"), 4));
+    fs::write(dir.join("agents.jsonl"), "").expect("ours");
+    let _node = node(dir, &[dir.join("agents.jsonl").to_str().expect("text")]);
+    let (record, code, lines) = tell(dir, "llama3");
+    assert_eq!((&record["type"], code), (&json!("capability"), 0));
+    assert_eq!(record["data"]["specialisation"], "code");
+    assert!(lines.iter().any(|line| line["type"] == "receipt"), "{lines:?}");
+    // Then cron is quiet, and no failure.
+    let (record, code, lines) = tell(dir, "llama3");
+    assert_eq!((&record["type"], code), (&json!("unchanged"), 0));
+    assert_eq!(lines, [record]);
+    let (record, code, _) = tell(dir, "mistral");
+    assert_eq!((&record["type"], code), (&json!("capability"), 0));
+    assert_eq!(tell(dir, "mistral").0["type"], "unchanged");
+    Command::from_std(command("hwprobe", dir, &["--changed"])).assert().code(2).stdout("");
 }

@@ -11,7 +11,12 @@ const NAME_LIMIT: usize = 64;
 
 /// The draft, good for `lifetime` from `now` on; a reason if the host has no
 /// name to say it under.
-pub fn capability(host: &Host, now: Timestamp, lifetime: SignedDuration) -> Result<Map<String, Value>, String> {
+pub fn capability(
+    host: &Host,
+    specialisation: Option<&str>,
+    now: Timestamp,
+    lifetime: SignedDuration,
+) -> Result<Map<String, Value>, String> {
     let hostname = host.basics.hostname.clone()?;
     let expires = now.checked_add(lifetime).map_err(|_| "the lifetime is too long".to_owned())?;
     let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
@@ -37,6 +42,7 @@ pub fn capability(host: &Host, now: Timestamp, lifetime: SignedDuration) -> Resu
         json!({
             "hostname": hostname,
             "models": models,
+            "specialisation": specialisation,
             "gpus": gpus,
             "cpu": host.basics.cpu.name.as_ref().ok(),
             "cpu_threads": host.basics.cpu.threads.as_ref().ok(),

@@ -6,8 +6,10 @@
 
 pub mod agents;
 mod entry;
+mod told;
 
 pub use entry::Entry;
+pub use told::Told;
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File};

@@ -13,7 +13,7 @@ use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
 use cooee::jsonl::Scanner;
 use cooee::key::{Key, sequence};
 use cooee::spool::agents::Agents;
-use cooee::spool::{Spool, SpoolError};
+use cooee::spool::{Spool, SpoolError, Told};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -42,6 +42,9 @@ struct Run {
     preparer: Arc<Preparer>,
     sequence: PathBuf,
     agents: Agents,
+    told: Told,
+    /// What this host says it can do, until a node has stored it.
+    capability: Option<Event>,
     level: Level,
     strict: bool,
     flush: bool,
@@ -88,6 +91,8 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
         lines: 0,
         answers: None,
         open: 0,
+        capability: None,
+        told: Told::new(folder.path()),
         batch: Vec::new(),
         batch_bytes: 0,
         stopped: None,
@@ -226,7 +231,19 @@ impl Run {
         }
     }
 
+    /// What of this host's capabilities is stored, `hwprobe` need not say again.
+    fn tell(&mut self, io: &Io, stored: &[String]) {
+        if let Some(event) = self.capability.take_if(|event| stored.iter().any(|id| id == event.id()))
+            && let Err(error) = self.told.keep(&event)
+        {
+            io.warn(&error.to_string());
+        }
+    }
+
     fn collect(&mut self, event: Event, ours: bool) {
+        if ours && event.kind() == "capability" && event.agent().is_none() {
+            self.capability = Some(event.clone());
+        }
         self.batch_bytes += event.wire().len();
         self.batch.push((event, ours));
     }
@@ -267,6 +284,7 @@ impl Run {
         while let Some(notice) = self.sender.notice() {
             match notice {
                 Notice::Stored(receipt) => {
+                    self.tell(io, &receipt.ids);
                     // Where answers are waited for, stored is not enough.
                     if self.level != Level::Answered {
                         self.report.stored(&receipt.ids);

@@ -3,8 +3,9 @@
 mod output;
 
 use clap::{Args, Parser};
-use cooee::cli::{self, Exit, Failure, Io, Tool};
+use cooee::cli::{self, Exit, Failure, Folder, Io, Tool};
 use cooee::probe::{self, Address, Options};
+use cooee::spool::Told;
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +54,15 @@ struct Probe {
     /// Read a copy of /sys, /proc and /etc in this folder
     #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
     root: PathBuf,
+    /// With --capability, only what is not told yet, or past half its life
+    #[arg(long, conflicts_with_all = ["agents", "diff"])]
+    changed: bool,
+    /// With --capability, what the agents here are best at
+    #[arg(long, value_name = "TEXT", value_parser = output::model_name, conflicts_with_all = ["agents", "diff"])]
+    specialisation: Option<String>,
+    /// With --changed, the folder in which cooee-pub notes what was told
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Load NVIDIA's library from this file
     #[arg(long, value_name = "FILE")]
     nvml: Option<PathBuf>,
@@ -74,6 +84,10 @@ something changed";
             io.out.bytes(&probe::nvml_answer(self.nvml.as_deref()))?;
             return Ok(Exit::Done);
         }
+        if (self.changed || self.specialisation.is_some()) && !self.mode.capability {
+            return Err(Failure::could_not_run("--changed and --specialisation are for --capability"));
+        }
+        let told = if self.changed { Some(Told::new(Folder::find(self.dir.as_deref())?.path())) } else { None };
         // A saved probe that cannot be read is known before anything is asked.
         let saved = self.mode.diff.as_deref().map(output::saved).transpose()?;
         let host = probe::probe(&Options {
@@ -89,7 +103,9 @@ something changed";
         match saved {
             Some(saved) => output::changes(io, &saved, &host),
             None if self.mode.agents => output::agents(io, &host),
-            None if self.mode.capability => output::capability(io, &host, self.expires),
+            None if self.mode.capability => {
+                output::capability(io, &host, self.specialisation.as_deref(), self.expires, told.as_ref())
+            }
             None => output::host(io, &host),
         }
     }

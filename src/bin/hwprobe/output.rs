@@ -1,10 +1,12 @@
 //! What `hwprobe` prints of a probe, and how it ends.
 
 use cooee::cli::{Exit, Failure, Io, read_bounded};
+use cooee::event::rfc3339;
 use cooee::probe::{self, Host};
+use cooee::spool::Told;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A saved probe is some 10 KB.
@@ -66,10 +68,31 @@ pub fn agents(io: &mut Io, host: &Host) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The `capability` draft.
-pub fn capability(io: &mut Io, host: &Host, lifetime: SignedDuration) -> Result<Exit, Failure> {
-    let draft = probe::capability(host, Timestamp::now(), lifetime).map_err(nameless)?;
-    line(io, &draft)?;
+/// The `capability` draft; an `unchanged` record if that was told already.
+pub fn capability(
+    io: &mut Io,
+    host: &Host,
+    specialisation: Option<&str>,
+    lifetime: SignedDuration,
+    told: Option<&Told>,
+) -> Result<Exit, Failure> {
+    let now = Timestamp::now();
+    let draft = probe::capability(host, specialisation, now, lifetime).map_err(nameless)?;
+    let subject = draft["subject"].as_str().unwrap_or_default();
+    match told.and_then(|told| told.still_holds(subject, &draft["data"], now)) {
+        // Whoever reads a pipe expects a line.
+        Some(said) => line(
+            io,
+            &json!({
+                "type": "unchanged",
+                "v": 1,
+                "subject": subject,
+                "told": rfc3339(said.time()),
+                "expires": rfc3339(said.expires()),
+            }),
+        )?,
+        None => line(io, &draft)?,
+    }
     Ok(Exit::Done)
 }
 
