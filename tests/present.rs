@@ -87,7 +87,7 @@ fn it_is_for_nodes_only() {
 
 /// What cron runs: `hwprobe --capability --changed | cooee-pub`.
 fn tell(dir: &Path, model: &str) -> (Value, i32, Vec<Value>) {
-    let arguments = ["--capability", "--changed", "--model", model, "--specialisation", "code"];
+    let arguments = ["--capability", "--changed", "--model", model, "--best-at", "code"];
     let probe = Command::from_std(command("hwprobe", dir, &arguments)).assert().success().get_output().stdout.clone();
     let record = serde_json::from_slice(&probe).expect("one record");
     let told =

@@ -54,13 +54,13 @@ struct Probe {
     /// Read a copy of /sys, /proc and /etc in this folder
     #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
     root: PathBuf,
-    /// With --capability, only what is not told yet, or past half its life
+    /// Of a capability only what is not told yet, or half over
     #[arg(long, conflicts_with_all = ["agents", "diff"])]
     changed: bool,
-    /// With --capability, what the agents here are best at
-    #[arg(long, value_name = "TEXT", value_parser = output::model_name, conflicts_with_all = ["agents", "diff"])]
+    /// In a capability, what the agents here are best at
+    #[arg(long = "best-at", value_name = "TEXT", value_parser = output::model_name, conflicts_with_all = ["agents", "diff"])]
     specialisation: Option<String>,
-    /// With --changed, the folder in which cooee-pub notes what was told
+    /// Folder in which cooee-pub notes what was told
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Load NVIDIA's library from this file
@@ -85,7 +85,7 @@ something changed";
             return Ok(Exit::Done);
         }
         if (self.changed || self.specialisation.is_some()) && !self.mode.capability {
-            return Err(Failure::could_not_run("--changed and --specialisation are for --capability"));
+            return Err(Failure::could_not_run("--changed and --best-at are for --capability"));
         }
         let told = if self.changed { Some(Told::new(Folder::find(self.dir.as_deref())?.path())) } else { None };
         // A saved probe that cannot be read is known before anything is asked.
