@@ -145,7 +145,13 @@ fn a_thousand_nodes_forget_who_is_revoked_and_refuse_whose_clock_is_ahead() {
     world.members[3].skew_ms = 90_000;
     world.members[4].skew_ms = 50_000;
     world.members[5].skew_ms = -90_000;
-    let notes: Vec<Event> = (3..7).map(|index| world.note(index, json!(index))).collect();
+    // Who is revoked runs no node here: that would be shut out.
+    let gone = key(NODES);
+    let welcome = world.enrolled(NODES, None);
+    world.put(0, &[&welcome]);
+    world.run(3_000);
+    let mut notes: Vec<Event> = (3..6).map(|index| world.note(index, json!(index))).collect();
+    notes.push(world.event(&gone, "note", NOTE, json!("gone"), None));
     for (index, note) in (3..).zip(&notes) {
         world.put(index, &[note]);
     }
@@ -162,7 +168,7 @@ fn a_thousand_nodes_forget_who_is_revoked_and_refuse_whose_clock_is_ahead() {
     let Some(Reply::Stored { refused, .. }) = world.replies.get(&refused) else { panic!("no reply") };
     assert_eq!(refused[0].code, "clock");
     let leader = world.leader.clone();
-    let revoked = world.event(&leader, "revoked", NOTE, json!({"did": key(6).did(), "reason": "stolen"}), None);
+    let revoked = world.event(&leader, "revoked", NOTE, json!({"did": gone.did(), "reason": "stolen"}), None);
     world.put(0, &[&revoked]);
     let seconds = settles(&mut world, 240);
     all_hold(&world, &[revoked.id().to_owned()], "in the end");
