@@ -164,7 +164,11 @@ fn without_a_node_it_is_the_node_while_it_runs() {
     assert!(!folder.path().join("node.sock").exists(), "gone with it");
     let again = cooee_sub(folder.path(), &["--no-follow", "--count", "1", DEMO]).assert().success();
     assert_eq!(all_data(&again.get_output().stdout), ["hello"], "and its log stays");
-    again.stderr("cooee-sub: no fleet file: an ad hoc node, which takes every well-signed event\n");
+    again.stderr(
+        "cooee-sub: no fleet file: an ad hoc node, which takes every well-signed event\n\
+         cooee-sub: alone: it listens nowhere, knows nobody to call, and does not look around\n\
+         cooee-sub: hint: --listen /ip4/0.0.0.0/tcp/4001, --peer ADDRESS, or a fleet to join\n",
+    );
 }
 
 #[test]

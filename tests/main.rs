@@ -6,6 +6,7 @@ mod cooee_key;
 mod cooee_pub;
 mod cooee_sub;
 mod enrol;
+mod finding;
 mod hostile;
 mod hwprobe;
 mod install;

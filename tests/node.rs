@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const SUBJECT: &str = "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001";
-const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
+pub const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
 
-fn key(seed: u8) -> Key {
+pub fn key(seed: u8) -> Key {
     Key::from_seed(&[seed; 32])
 }
 
-fn fleet(leader: u8) -> Fleet {
+pub fn fleet(leader: u8) -> Fleet {
     Fleet::found(Leader { did: key(leader).did(), age: "age1unused".to_owned() })
 }
 
@@ -40,11 +40,11 @@ fn event_at(author: &Key, kind: &str, subject: &str, data: Value, reply: Option<
     draft.sign(author, &stamp).expect("a good draft")
 }
 
-fn event(author: &Key, kind: &str, subject: &str, data: Value, reply: Option<&str>) -> Event {
+pub fn event(author: &Key, kind: &str, subject: &str, data: Value, reply: Option<&str>) -> Event {
     event_at(author, kind, subject, data, reply, Timestamp::now())
 }
 
-fn enrolled(leader: &Key, host: &Key, request: Option<&str>) -> Event {
+pub fn enrolled(leader: &Key, host: &Key, request: Option<&str>) -> Event {
     let until = cooee::event::rfc3339(Timestamp::now() + SignedDuration::from_hours(1));
     let data = json!({"agent_did": format!("{}#0000000001", host.did()), "expires": until});
     event(leader, "enrolled", SUBJECT, data, request)
@@ -74,13 +74,15 @@ fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads:
         peers: peers.iter().map(|peer| net::address(peer).expect("an address")).collect(),
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
+        peers_file: folder.join("peers.json"),
+        mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
         limits: net::Limits::default(),
         say: net::Say::new(|_, _| {}),
     }
 }
 
-fn soon() -> Instant {
+pub fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
@@ -89,7 +91,7 @@ fn ask(client: &mut Client, request: &Request) -> Reply {
     client.receive(Some(soon())).expect("answered")
 }
 
-fn put(client: &mut Client, events: &[&Event]) -> Reply {
+pub fn put(client: &mut Client, events: &[&Event]) -> Reply {
     ask(client, &Request::Put { events: events.iter().map(|event| event.wire().to_vec()).collect() })
 }
 
@@ -103,7 +105,7 @@ fn stored(reply: &Reply) -> (Vec<String>, Vec<String>) {
     (ids, refused.iter().map(|refused| refused.code.clone()).collect())
 }
 
-fn everything() -> Request {
+pub fn everything() -> Request {
     Request::Sub {
         patterns: vec!["ucxl://any:any@any:any".to_owned()],
         types: Vec::new(),
@@ -114,7 +116,7 @@ fn everything() -> Request {
 }
 
 /// All events the node hands out for a subscription that ends.
-fn read_all(socket: &Path, request: &Request) -> Vec<Event> {
+pub fn read_all(socket: &Path, request: &Request) -> Vec<Event> {
     let mut client = Client::connect(socket).expect("a node");
     client.send(request, Some(soon())).expect("sent");
     let mut all = Vec::new();
@@ -250,12 +252,12 @@ fn a_command_without_a_node_asks_another_machines() {
 }
 
 /// The address in a node's `listen` file.
-fn address_of(folder: &Path) -> String {
+pub fn address_of(folder: &Path) -> String {
     fs::read_to_string(folder.join("listen")).expect("its addresses").trim().to_owned()
 }
 
 /// Follows everything a node holds, and everything that comes.
-fn follow(socket: &Path) -> Client {
+pub fn follow(socket: &Path) -> Client {
     let mut client = Client::connect(socket).expect("a node");
     let Request::Sub { patterns, types, since, unanswered, .. } = everything() else { unreachable!() };
     client.send(&Request::Sub { patterns, types, since, unanswered, follow: true }, Some(soon())).expect("sent");
@@ -263,7 +265,7 @@ fn follow(socket: &Path) -> Client {
 }
 
 /// Waits until the subscription has handed out all of `wanted`; none twice.
-fn hears(client: &mut Client, wanted: &[&Event]) {
+pub fn hears(client: &mut Client, wanted: &[&Event]) {
     let mut waiting: Vec<_> = wanted.iter().map(|event| event.id()).collect();
     let mut heard = std::collections::HashSet::new();
     while !waiting.is_empty() {

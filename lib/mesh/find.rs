@@ -10,6 +10,8 @@ use crate::key::Did;
 const FIRST_MS: u64 = 5_000;
 /// Later they change little.
 const EVERY_MS: u64 = 120_000;
+/// How often it is looked whether somebody joined, left or expired.
+const TELL_EVERY_MS: u64 = 1_000;
 
 impl<L: Log, T> Node<L, T> {
     /// Addresses of a peer were learnt.
@@ -34,6 +36,19 @@ impl<L: Log, T> Node<L, T> {
         actions.extend(self.calls.due(now.uptime_ms, may).into_iter().map(Action::Call));
         if self.remembers_ms.is_some_and(|at| now.uptime_ms >= at) {
             actions.extend(self.remember(now));
+        }
+    }
+
+    /// Tells the driver who belongs, when that has changed.
+    pub(super) fn tell_members(&mut self, now: Now, actions: &mut Vec<Action<T>>) {
+        if now.uptime_ms < self.tells_ms {
+            return;
+        }
+        self.tells_ms = now.uptime_ms + TELL_EVERY_MS;
+        let members = self.members.all(now.wall);
+        if self.told != members {
+            self.told.clone_from(&members);
+            actions.push(Action::Members(members));
         }
     }
 

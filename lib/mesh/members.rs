@@ -112,6 +112,17 @@ impl Members {
         self.fleet.is_some() && self.is_peer(did, now)
     }
 
+    /// The keys of all who belong, sorted; `None` where everybody does.
+    pub fn all(&self, now: Timestamp) -> Option<Vec<Did>> {
+        let fleet = self.fleet.as_ref()?;
+        let enrolled = self.enrolled.keys().filter(|did| self.is_enrolled(did, now));
+        let leaders = fleet.leaders.iter().map(|leader| &leader.did);
+        let mut all: Vec<Did> = enrolled.chain(leaders).chain(self.nodes.iter()).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        Some(all)
+    }
+
     /// Is it a node that the fleet file names?
     pub fn is_node(&self, did: &Did) -> bool {
         self.nodes.contains(did)

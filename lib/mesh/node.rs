@@ -204,6 +204,8 @@ pub enum Action<T> {
     },
     /// Call a peer.
     Call(Call),
+    /// These are the keys of all who belong; `None`: everybody does.
+    Members(Option<Vec<Did>>),
     /// Write down whom to call after a restart.
     Remember(Vec<Remembered>),
     /// The log holds something new, up to this place.
@@ -244,6 +246,9 @@ pub struct Node<L, T> {
     pub(super) gossips: bool,
     pub(super) unsynced: Unsynced,
     pub(super) pruning: Pruning,
+    /// Who belongs, as the driver knows it.
+    pub(super) told: Option<Vec<Did>>,
+    pub(super) tells_ms: u64,
     /// When peers are written down next, if there is anything new.
     pub(super) remembers_ms: Option<u64>,
     pub(super) stopping: bool,
@@ -269,6 +274,9 @@ impl<L: Log, T> Node<L, T> {
             gossips: false,
             unsynced: Unsynced::default(),
             pruning: Pruning::default(),
+            // Nobody, until it is told.
+            told: Some(Vec::new()),
+            tells_ms: 0,
             remembers_ms: None,
             stopping: false,
             log_error: None,
@@ -392,6 +400,7 @@ impl<L: Log, T> Node<L, T> {
             }
         }
         self.call(belongs, now, actions);
+        self.tell_members(now, actions);
         let asks = if belongs { self.compare(now) } else { self.hand_on(now) };
         match asks {
             Ok(asks) => actions.extend(asks),

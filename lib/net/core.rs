@@ -2,11 +2,13 @@
 
 use super::Say;
 use super::drive::Command;
+use super::remember;
 use crate::attach::{PutFrames, Reply};
 use crate::mesh::{self, Action, Input, Node, Now, Verdict};
 use jiff::Timestamp;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
+use std::path::Path;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -45,6 +47,7 @@ pub(super) fn run<L: mesh::Log>(
     clock: Clock,
     grown: &watch::Sender<u64>,
     commands: &mpsc::UnboundedSender<Command>,
+    peers_file: &Path,
     say: &Say,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
@@ -55,7 +58,7 @@ pub(super) fn run<L: mesh::Log>(
             batch.push(next);
         }
         for action in node.handle(batch.drain(..), clock.now()) {
-            if let Some(command) = act(action, grown, say) {
+            if let Some(command) = act(action, grown, peers_file, say) {
                 // A driver that has ended leaves nothing to be done.
                 let _ = commands.send(command);
             }
@@ -64,7 +67,7 @@ pub(super) fn run<L: mesh::Log>(
 }
 
 /// Does what needs no network; the rest is for the driver.
-fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<Command> {
+fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, peers_file: &Path, say: &Say) -> Option<Command> {
     match action {
         Action::Reply(Ticket::Reply(sender), reply) => {
             // Whoever asked may have gone.
@@ -83,8 +86,7 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
         // A message's verdict is no reply, nor the other way round.
         Action::Reply(Ticket::Gossip { .. }, _)
         | Action::Watched(Ticket::Gossip { .. }, _)
-        | Action::Verdict(Ticket::Reply(_), _)
-        | Action::Remember(_) => None,
+        | Action::Verdict(Ticket::Reply(_), _) => None,
         Action::Publish(events) => {
             let mut frames = PutFrames::default();
             for wire in &events {
@@ -101,6 +103,13 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, say: &Say) -> Option<
         Action::Call(call) => Some(Command::Call(call)),
         Action::Admission(peer, admission) => Some(Command::Admission(peer, admission)),
         Action::Blame(peer, offence) => Some(Command::Blame(peer, offence)),
+        Action::Members(members) => Some(Command::Members(members)),
+        Action::Remember(peers) => {
+            if let Err(error) = remember::write(peers_file, &peers) {
+                say.say(&format!("{}: {error}", peers_file.display()));
+            }
+            None
+        }
         Action::Grown(place) => {
             grown.send_replace(place);
             None

@@ -5,13 +5,14 @@ use super::codec::Frames;
 use super::fault::innermost;
 use super::peer::peer_id_in;
 use super::swarm::{Names, REQUEST_TIMEOUT};
+use super::transport::{self, Needs};
 use crate::attach::{FrameError, Reply, Request};
 use futures::StreamExt as _;
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, Message, OutboundFailure, OutboundRequestId, ProtocolSupport};
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::{Multiaddr, PeerId, Swarm, noise, swarm, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm, swarm};
 use std::time::Instant;
 use tokio::runtime::Runtime;
 
@@ -70,7 +71,7 @@ impl Dialer {
             .build()
             .map_err(|error| DialError::Network(error.into()))?;
         let (swarm, peer) = runtime.block_on(async {
-            let mut swarm = build(&Names::of(fleet))?;
+            let mut swarm = build(&Names::of(fleet), addresses)?;
             tokio::time::timeout_at(deadline.into(), dial(&mut swarm, addresses))
                 .await
                 .unwrap_or(Err(DialError::TimedOut))
@@ -101,18 +102,14 @@ impl Dialer {
     }
 }
 
-fn build(names: &Names) -> Result<Swarm<request_response::Behaviour<Frames>>, DialError> {
+fn build(names: &Names, addresses: &[Multiaddr]) -> Result<Swarm<request_response::Behaviour<Frames>>, DialError> {
     let config = request_response::Config::default().with_request_timeout(REQUEST_TIMEOUT);
     let frames = request_response::Behaviour::new([(names.frames(), ProtocolSupport::Outbound)], config);
-    let swarm = libp2p::SwarmBuilder::with_existing_identity(Keypair::generate_ed25519())
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-        .map_err(|error| DialError::Network(error.into()))?
-        .with_behaviour(|_| frames)
-        .map_err(|error| DialError::Network(error.into()))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(REQUEST_TIMEOUT))
-        .build();
-    Ok(swarm)
+    let keypair = Keypair::generate_ed25519();
+    let called = &addresses[..addresses.len().min(CALLS)];
+    let (transport, _) = transport::build(&keypair, Needs::of(called)).map_err(DialError::Network)?;
+    let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(REQUEST_TIMEOUT);
+    Ok(Swarm::new(transport, frames, keypair.public().to_peer_id(), config))
 }
 
 async fn dial(

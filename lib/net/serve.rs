@@ -5,11 +5,12 @@ use super::drive::{Command, Driver};
 use super::request::Shared;
 use super::swarm::{Names, build};
 use super::traffic::Meter;
-use super::{peer, socket};
+use super::{peer, remember, socket};
 use crate::enrol::Fleet;
 use crate::key::Key;
 use crate::mesh::{self, Limits, Log, LogError, Node, Target};
 use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -129,6 +130,10 @@ pub struct Config {
     pub socket: PathBuf,
     /// Where the addresses go.
     pub listen_file: PathBuf,
+    /// Where the peers go that are to be called after a restart.
+    pub peers_file: PathBuf,
+    /// Look for other nodes on the local network.
+    pub mdns: bool,
     /// What the log takes on disk, at most.
     pub log_limit_bytes: u64,
     /// What others may take up.
@@ -177,6 +182,16 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     targets.retain(|address| peer::peer_of(address) != Some(own));
     targets.sort_unstable();
     targets.dedup();
+    let finds = config.mdns && config.fleet.is_some() && !stays_here(&config.listen);
+    let remembered = remember::read(&config.peers_file).unwrap_or_else(|damaged| {
+        config.say.say(&damaged.to_string());
+        Vec::new()
+    });
+    let alone = config.listen.is_empty() && targets.is_empty() && remembered.is_empty() && !finds;
+    if alone {
+        config.say.say("alone: it listens nowhere, knows nobody to call, and does not look around");
+        config.say.say("hint: --listen /ip4/0.0.0.0/tcp/4001, --peer ADDRESS, or a fleet to join");
+    }
     let node = Node::new(
         mesh::Config {
             key: config.key.clone(),
@@ -209,21 +224,23 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
         places: places.clone(),
     });
     let meter = Meter::default();
-    let mut swarm = build(&config.key, &names, &meter, config.limits, clock).map_err(ServeError::Network)?;
+    let swarm = build(&config.key, &names, finds, &meter, (config.limits, clock), &config.say);
+    let mut swarm = swarm.map_err(ServeError::Network)?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
             .map_err(|error| ServeError::Listen { address: address.clone(), reason: error.to_string() })?;
     }
     let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, meter);
+    driver.begin(alone, remembered);
     runtime.block_on(driver.listens(&config.listen, LISTEN_PATIENCE))?;
     let listener = bind(&config.socket)?;
-    let say = config.say;
+    let (say, peers_file) = (config.say, config.peers_file);
     let core = std::thread::Builder::new()
         .name("node".to_owned())
         .spawn({
             let commands = commands.clone();
-            move || core::run(node, queue, clock, &grown, &commands, &say)
+            move || core::run(node, queue, clock, &grown, &commands, &peers_file, &say)
         })
         .map_err(network)?;
     runtime.spawn(driver.run());
@@ -231,6 +248,17 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     runtime.spawn(tick(inputs.clone()));
     drop(entered);
     Ok(Running { runtime, core, inputs, commands, stopping, places, socket: config.socket, _claim: config.claim })
+}
+
+/// Is every address to listen on one of this machine only? Then the network
+/// around is not asked either.
+fn stays_here(listen: &[Multiaddr]) -> bool {
+    let is_loopback = |address: &Multiaddr| match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    !listen.is_empty() && listen.iter().all(is_loopback)
 }
 
 /// Takes all the file descriptors that the system allows: each peer, reader and

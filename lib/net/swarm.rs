@@ -2,11 +2,13 @@
 //!
 //! Every number here replaces a default that is not safe for us.
 
+use super::Say;
 use super::codec::Frames;
 use super::core::Clock;
 use super::doors::Doors;
 use super::gate::Gate;
 use super::peer::keypair;
+use super::routing::Routing;
 use super::traffic::Meter;
 use super::transport;
 use crate::attach::FRAME_LIMIT_BYTES;
@@ -17,8 +19,9 @@ use libp2p::gossipsub::{
     WhitelistSubscriptionFilter,
 };
 use libp2p::request_response::{self, ProtocolSupport};
-use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, Swarm, identify, ping};
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::{self, NetworkBehaviour};
+use libp2p::{PeerId, StreamProtocol, Swarm, identify, mdns, ping};
 use std::collections::HashSet;
 use std::error::Error;
 use std::time::Duration;
@@ -37,7 +40,7 @@ pub(super) const ALL_STREAMS: usize = 64;
 /// Of these, those whose protocol has not been agreed on.
 const NEGOTIATING: usize = 32;
 /// A caller must have proved its key by then.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The score under which gossip listens to nothing from a peer.
 pub(super) const GRAYLIST: f64 = -80.0;
 /// A gossip message: one frame and gossipsub's own members.
@@ -53,6 +56,8 @@ pub(super) struct Protocols {
     ping: ping::Behaviour,
     pub frames: request_response::Behaviour<Frames>,
     pub gossip: Gate<Gossip>,
+    pub mdns: Toggle<mdns::tokio::Behaviour>,
+    pub routing: Routing,
 }
 
 /// Names that only one fleet uses, so that nodes of two find nothing to say to
@@ -85,47 +90,64 @@ impl Names {
         IdentTopic::new(format!("cooee/{}/events/1", self.fleet))
     }
 
+    /// Kademlia's protocol.
+    pub fn routing(&self) -> StreamProtocol {
+        StreamProtocol::try_from_owned(format!("/cooee/{}/kad/1", self.fleet)).expect("it starts with a slash")
+    }
+
     fn gossip(&self) -> String {
         format!("/cooee/{}/gossip", self.fleet)
     }
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
+/// The swarm; with `finds`, it looks around on the local network. What it has
+/// to do without, `say` hears.
 pub(super) fn build(
     key: &Key,
     names: &Names,
+    finds: bool,
     meter: &Meter,
-    limits: Limits,
-    clock: Clock,
+    (limits, clock): (Limits, Clock),
+    say: &Say,
 ) -> Result<Swarm<Protocols>, Failure> {
-    let swarm = libp2p::SwarmBuilder::with_existing_identity(keypair(key))
-        .with_tokio()
-        .with_other_transport(|keypair| Ok(transport::build(keypair, meter)?))?
-        .with_behaviour(|keypair| -> Result<_, Failure> {
-            let identify = identify::Config::new(names.version(), keypair.public())
-                .with_agent_version(concat!("cooee/", env!("CARGO_PKG_VERSION")).to_owned())
-                .with_cache_size(0);
-            let frames = request_response::Config::default()
-                .with_request_timeout(REQUEST_TIMEOUT)
-                .with_max_concurrent_streams(STREAMS);
-            Ok(Protocols {
-                doors: Doors::new(limits, names.fleet().is_none(), clock),
-                identify: identify::Behaviour::new(identify),
-                ping: ping::Behaviour::default(),
-                frames: request_response::Behaviour::new([(names.frames(), ProtocolSupport::Full)], frames),
-                gossip: Gate::new(
-                    gossip(MessageAuthenticity::Signed(keypair.clone()), names)?,
-                    names.fleet().is_none(),
-                ),
-            })
-        })?
-        .with_swarm_config(|config| {
-            config.with_idle_connection_timeout(IDLE).with_max_negotiating_inbound_streams(NEGOTIATING)
-        })
-        .with_connection_timeout(HANDSHAKE)
-        .build();
-    Ok(swarm)
+    let keypair = keypair(key);
+    let own = keypair.public().to_peer_id();
+    let (transport, no_names) = transport::counted(&keypair, meter)?;
+    if let Some(error) = no_names {
+        say.log(|| format!("names of hosts are not resolved: {error}"));
+    }
+    let identify = identify::Config::new(names.version(), keypair.public())
+        .with_agent_version(concat!("cooee/", env!("CARGO_PKG_VERSION")).to_owned())
+        .with_cache_size(0);
+    let frames =
+        request_response::Config::default().with_request_timeout(REQUEST_TIMEOUT).with_max_concurrent_streams(STREAMS);
+    let everybody = names.fleet().is_none();
+    let protocols = Protocols {
+        doors: Doors::new(limits, everybody, clock),
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::default(),
+        frames: request_response::Behaviour::new([(names.frames(), ProtocolSupport::Full)], frames),
+        gossip: Gate::new(gossip(MessageAuthenticity::Signed(keypair), names)?, everybody),
+        mdns: finds.then(|| mdns(own, say)).flatten().into(),
+        routing: Routing::new(own, names),
+    };
+    let config = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE)
+        .with_max_negotiating_inbound_streams(NEGOTIATING);
+    Ok(Swarm::new(transport, protocols, own, config))
+}
+
+/// Finding on the local network. A machine where that cannot be does without.
+fn mdns(own: PeerId, say: &Say) -> Option<mdns::tokio::Behaviour> {
+    match mdns::tokio::Behaviour::new(mdns::Config::default(), own) {
+        Ok(behaviour) => Some(behaviour),
+        Err(error) => {
+            say.log(|| format!("mDNS: {error}"));
+            None
+        }
+    }
 }
 
 fn gossip(author: MessageAuthenticity, names: &Names) -> Result<Gossip, Failure> {

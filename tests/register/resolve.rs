@@ -172,6 +172,8 @@ fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
         peers: Vec::new(),
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
+        peers_file: folder.join("peers.json"),
+        mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
         limits: net::Limits::default(),
         say: net::Say::new(|_, _| {}),

@@ -271,6 +271,7 @@ impl World {
             Action::Call(call) => self.call(index, &call),
             Action::Grown(_)
             | Action::Remember(_)
+            | Action::Members(_)
             | Action::Dropped { .. }
             | Action::Admission(..)
             | Action::Blame(..) => {}

@@ -50,6 +50,9 @@ impl<R: Reader + 'static> Driver<R> {
     }
 
     pub(super) fn call(&mut self, call: &Call) {
+        if self.adopt(call) {
+            return;
+        }
         let places = call.addresses.iter().filter_map(|text| text.parse::<Multiaddr>().ok());
         let places: Vec<Multiaddr> = places.collect();
         let called = places.clone();
@@ -80,16 +83,22 @@ impl<R: Reader + 'static> Driver<R> {
     pub(super) fn connected(&mut self, peer_id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         let call = self.calls.remove(&connection).map(|(call, _)| call);
         self.sights.opened(connection, peer_id, endpoint, self.meter.take(&peer_id, endpoint));
-        self.peers.insert(peer_id, ip_of(endpoint.get_remote_address()));
-        if let Some(peer) = did_of(&peer_id) {
-            let address = endpoint.is_dialer().then(|| place(endpoint.get_remote_address()));
-            self.happens(Input::Connected { peer, call, address });
+        let address = ip_of(endpoint.get_remote_address());
+        self.peers.insert(peer_id, address);
+        self.met(address);
+        let place = endpoint.is_dialer().then(|| place(endpoint.get_remote_address()));
+        if self.swarm.behaviour_mut().routing.made(connection) {
+            self.pass(peer_id, connection, place);
+        } else if let Some(peer) = did_of(&peer_id) {
+            self.happens(Input::Connected { peer, call, address: place });
         }
     }
 
     /// A peer's last connection has closed.
     pub(super) fn parted(&mut self, peer_id: PeerId) {
         self.peers.remove(&peer_id);
+        self.passing.remove(&peer_id);
+        self.announced.remove(&peer_id);
         if let Some(peer) = did_of(&peer_id) {
             self.happens(Input::Disconnected { peer });
         }

@@ -2,11 +2,13 @@
 //! what the node wants done goes to the swarm.
 
 mod calls;
+mod find;
 mod gossip;
 mod guard;
 mod requests;
 mod watch;
 
+use self::find::{Passing, SWEEP_EVERY};
 use super::core::Ticket;
 use super::fault::innermost;
 use super::peer::peer_id_of;
@@ -20,7 +22,7 @@ use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns, ping};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -51,6 +53,8 @@ pub(super) enum Command {
     Ask { ask: u64, peer: Did, frame: Option<Vec<u8>> },
     /// Call a peer.
     Call(Call),
+    /// These belong; `None`: everybody does.
+    Members(Option<Vec<Did>>),
     /// Answer what this node sees.
     Watch(oneshot::Sender<Reply>, Box<Facts>),
     /// A peer stands so from now on.
@@ -72,8 +76,13 @@ pub(super) struct Driver<R> {
     listen_file: PathBuf,
     addresses: BTreeSet<Multiaddr>,
     /// The connections that are being made, and the calls they are for.
-    /// Calls under way, and where they go.
     calls: HashMap<ConnectionId, (u64, Vec<Multiaddr>)>,
+    /// Connections that Kademlia made, which are closed after a while.
+    passing: HashMap<PeerId, Passing>,
+    /// Where connected peers say that they listen.
+    announced: HashMap<PeerId, Vec<Multiaddr>>,
+    /// It was said that nobody can be reached.
+    alone: bool,
     peers: HashMap<PeerId, Option<IpAddr>>,
     requests: Arc<Semaphore>,
     gossip: Arc<Semaphore>,
@@ -114,6 +123,9 @@ impl<R: Reader + 'static> Driver<R> {
             listen_file,
             addresses: BTreeSet::new(),
             calls: HashMap::new(),
+            passing: HashMap::new(),
+            announced: HashMap::new(),
+            alone: false,
             peers: HashMap::new(),
             requests: Arc::new(Semaphore::new(AT_WORK)),
             gossip: Arc::new(Semaphore::new(GOSSIP_AT_WORK)),
@@ -131,12 +143,14 @@ impl<R: Reader + 'static> Driver<R> {
 
     pub async fn run(mut self) {
         let mut done = None;
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         let mut weighing = tokio::time::interval(WEIGH_EVERY);
         weighing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while done.is_none() || !self.owed.is_empty() {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.event(event),
                 _ = weighing.tick() => self.weigh(),
+                _ = sweep.tick() => self.sweep(),
                 command = self.commands.recv() => match command {
                     Some(Command::Stop(sender)) => done = Some(sender),
                     Some(command) => self.command(command),
@@ -164,6 +178,7 @@ impl<R: Reader + 'static> Driver<R> {
             Command::Gossip(joins) => self.take_part(joins),
             Command::Ask { ask, peer, frame } => self.ask(ask, &peer, frame),
             Command::Call(call) => self.call(&call),
+            Command::Members(members) => self.members(members),
             Command::Watch(sender, facts) => {
                 // Whoever asked may have gone.
                 let _ = sender.send(self.watched(&facts));
@@ -217,14 +232,10 @@ impl<R: Reader + 'static> Driver<R> {
             ProtocolsEvent::Frames(event) => self.frames(event),
             ProtocolsEvent::Gossip(event) => self.gossip_event(event),
             ProtocolsEvent::Identify(identify::Event::Received { peer_id, info, connection_id }) => {
-                if info.protocol_version == self.names.version() {
-                    self.sights.told(peer_id, &info);
-                } else {
-                    self.shared.say.log(|| format!("{peer_id} is of another fleet: parting"));
-                    self.sights.other_fleet(connection_id);
-                    let _ = self.swarm.disconnect_peer_id(peer_id);
-                }
+                self.identified(peer_id, connection_id, &info);
             }
+            ProtocolsEvent::Mdns(mdns::Event::Discovered(found)) => self.found_near(found),
+            ProtocolsEvent::Routing(event) => self.routed(event),
             ProtocolsEvent::Ping(ping::Event { connection, result, .. }) => match result {
                 Ok(round_trip) => self.sights.pinged(connection, round_trip),
                 Err(ping::Failure::Timeout) => {

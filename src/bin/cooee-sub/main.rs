@@ -17,6 +17,7 @@ const SUBSCRIBING: [&str; 8] = ["patterns", "count", "since", "types", "unanswer
 
 /// Print the events that match UCXL patterns, as they come; or be this folder's node
 #[derive(Parser)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag
 struct Sub {
     /// UCXL patterns; `any` and `*` match everything in their place
     #[arg(value_name = "PATTERN", required_unless_present_any = ["serve", "forget"])]
@@ -60,6 +61,9 @@ struct Sub {
     /// As a node, let the log take this much on disk; beyond it the oldest events go
     #[arg(long, value_name = "BYTES", value_parser = size, default_value = "1G")]
     log_limit: u64,
+    /// As a node, do not look for others on the local network
+    #[arg(long)]
+    no_mdns: bool,
     /// Folder of the key, the fleet file, the log and the socket
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,

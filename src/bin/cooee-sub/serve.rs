@@ -30,6 +30,8 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
         peers,
         socket: folder.socket(),
         listen_file: folder.file("listen"),
+        peers_file: folder.file("peers.json"),
+        mdns: !arguments.no_mdns,
         log_limit_bytes: *log_limit,
         limits: net::Limits::default(),
         say: Say::new(io.teller()),
@@ -40,7 +42,7 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
 fn address(flag: &str, text: &str) -> Result<Multiaddr, Failure> {
     net::address(text).map_err(|error| {
         Failure::could_not_run(format_args!("{flag} \"{text}\": {error}"))
-            .hint("such as /ip4/192.0.2.7/tcp/4001/p2p/ID")
+            .hint("such as /ip4/192.0.2.7/tcp/4001 or /ip4/192.0.2.7/udp/4001/quic-v1, for a peer with /p2p/ID")
     })
 }
 

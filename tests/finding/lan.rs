@@ -1,0 +1,110 @@
+//! mDNS, on a network of three hosts that exists for this test only: each in a
+//! network namespace of its own, on one bridge.
+
+use super::{Host, LIMIT};
+use crate::node;
+use crate::shell::until;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+/// Prints a line with the process whose namespace each host's is.
+const NETWORK: &str = r#"
+ip link set lo up
+ip link add br0 type bridge mcast_snooping 0
+ip link set br0 up
+for n in 1 2 3; do
+    unshare -n sleep 600 &
+    host=$!
+    # The namespace is there when it is no longer ours.
+    until [ "$(readlink /proc/$host/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do kill -0 $host; done
+    ip link add v$n type veth peer name eth0 netns $host
+    ip link set v$n master br0 up
+    nsenter -t $host -n ip addr add 10.77.0.$n/24 dev eth0
+    nsenter -t $host -n ip link set lo up
+    nsenter -t $host -n ip link set eth0 up
+    hosts="$hosts $host"
+done
+echo $hosts
+wait
+"#;
+
+struct Network {
+    script: Child,
+    hosts: Vec<String>,
+}
+
+impl Network {
+    fn new() -> Self {
+        let mut command = Command::new("unshare");
+        // Whoever is not root is it in a user namespace.
+        command.arg(if rustix::process::geteuid().is_root() { "-n" } else { "-rn" });
+        command.args(["sh", "-ec", NETWORK]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        let mut script = command.spawn().expect("util-linux's unshare");
+        let mut line = String::new();
+        let stdout = script.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("text");
+        let hosts: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let network = Self { script, hosts };
+        assert_eq!(
+            network.hosts.len(),
+            3,
+            "no network namespaces here: this test needs root, or user namespaces, and iproute2"
+        );
+        network
+    }
+
+    /// A command on one of its hosts.
+    fn command(&self, host: usize, name: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        if !rustix::process::geteuid().is_root() {
+            command.args(["-U", "--preserve-credentials"]);
+        }
+        command.args(["-t", &self.hosts[host], "-n"]).arg(crate::manual::bin_dir().join(name));
+        command
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.script), Signal::KILL);
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn nodes_of_one_lan_find_each_other_and_another_fleets_part() {
+    let network = Network::new();
+    let (ours, theirs) = (node::fleet(1), node::fleet(2));
+    let mut hosts = [Host::new(42, &ours), Host::new(43, &ours), Host::new(44, &theirs)];
+    for (number, host) in hosts.iter_mut().enumerate() {
+        let mut command = network.command(number, "cooee-sub");
+        command.args([
+            "--serve",
+            "-v",
+            "--listen",
+            "/ip4/0.0.0.0/tcp/0",
+            "--listen",
+            "/ip4/0.0.0.0/udp/0/quic-v1",
+            "--dir",
+        ]);
+        command.arg(host.path());
+        host.run(command, if number < 2 { &[42, 43] } else { &[] });
+    }
+    let said = hosts[0].says("on the lan");
+    hosts[1].hears(&said);
+    hosts[0].hears(&hosts[1].says("heard"));
+    let parted = || hosts.iter().any(|host| host.said().contains("is of another fleet: parting")).then_some(());
+    until(LIMIT, parted).expect("they met, and parted");
+    assert_eq!(node::read_all(&hosts[2].file("node.sock"), &node::everything()), []);
+
+    // Told not to, it does not look.
+    hosts[1].kill();
+    fs::remove_file(hosts[1].file("peers.json")).unwrap_or(());
+    let mut command = network.command(1, "cooee-sub");
+    command.args(["--serve", "-v", "--no-mdns", "--dir"]).arg(hosts[1].path());
+    hosts[1].run(command, &[]);
+    assert!(hosts[1].said().contains("alone: "), "{}", hosts[1].said());
+}
