@@ -251,3 +251,21 @@ fn a_slow_pipe_is_published_record_by_record() {
     assert_eq!(publisher.ended(), Some(0));
     assert_eq!(printed(folder.path(), &["--no-follow", DEMO]), ["one", "two", "three"]);
 }
+
+#[test]
+fn limits_out_of_their_range_are_refused() {
+    let folder = folder();
+    for (flag, bad) in [
+        ("--max-peers", &["7", "4097", "-1", "many"][..]),
+        ("--max-memory", &["63M", "2T", "lots"]),
+        ("--max-rate", &["63K", "2G", "0", "16 M"]),
+    ] {
+        for value in bad {
+            let arguments = ["--serve".to_owned(), format!("{flag}={value}")];
+            let assert = cooee_sub(folder.path(), &arguments.each_ref().map(String::as_str)).assert().code(2);
+            assert.stdout("").stderr(
+                contains(flag).and(contains("range").or(contains("not in")).or(contains("size")).or(contains("digit"))),
+            );
+        }
+    }
+}

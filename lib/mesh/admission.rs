@@ -44,3 +44,100 @@ impl Admissions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enrol::{Fleet, Leader};
+    use crate::event::{Draft, Event, Stamp};
+    use crate::key::Key;
+    use crate::mesh::judge::judge;
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+
+    const START: i64 = 1_800_000_000;
+
+    fn wall(seconds: i64) -> Timestamp {
+        Timestamp::from_second(START + seconds).expect("a time")
+    }
+
+    fn key(seed: u8) -> Key {
+        Key::from_seed(&[seed; 32])
+    }
+
+    /// A Leader's word on a host, said at a time, good for an hour.
+    fn word(kind: &str, host: &Key, said: i64) -> Event {
+        let until = crate::event::rfc3339(wall(said + 3600));
+        let draft = Draft {
+            kind: kind.to_owned(),
+            subject: "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001".to_owned(),
+            expires: wall(said + 3600),
+            data: json!({"did": host.did(), "expires": until, "reason": "stolen"}),
+            data_base64: None,
+            in_reply_to: None,
+            agent: None,
+        };
+        let time = wall(said);
+        let stamp = Stamp { id: uuid::Uuid::now_v7(), time, sequence: time.as_microsecond().unsigned_abs() };
+        draft.sign(&key(1), &stamp).expect("a good draft")
+    }
+
+    fn members() -> Members {
+        Members::new(Some(Fleet::found(Leader { did: key(1).did(), age: "age1unused".to_owned() })), [key(2).did()])
+    }
+
+    fn told(admissions: &mut Admissions, members: &Members, seconds: i64) -> Vec<(Did, Admission)> {
+        let mut actions: Vec<Action<()>> = Vec::new();
+        let uptime_ms = 1_000 * seconds.unsigned_abs();
+        admissions.tell(members, Now { wall: wall(seconds), uptime_ms }, &mut actions);
+        let pairs = actions.into_iter().map(|action| match action {
+            Action::Admission(did, admission) => (did, admission),
+            other => panic!("{other:?}"),
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn what_changes_is_told_once() {
+        let (mut members, mut admissions) = (members(), Admissions::default());
+        let mut first = told(&mut admissions, &members, 0);
+        first.sort_by_key(|(did, _)| *did);
+        let mut named = [(key(1).did(), Admission::Member), (key(2).did(), Admission::Member)];
+        named.sort_by_key(|(did, _)| *did);
+        assert_eq!(first, named, "who the fleet file names");
+        let host = key(3);
+        members.learn(&word("enrolled", &host, 1));
+        assert_eq!(told(&mut admissions, &members, 1), [], "looked at now and then");
+        admissions.changed();
+        assert_eq!(told(&mut admissions, &members, 1), [(host.did(), Admission::Member)]);
+        assert_eq!(told(&mut admissions, &members, 3600), []);
+        assert_eq!(told(&mut admissions, &members, 3606), [(host.did(), Admission::Stranger)], "it has run out");
+        members.learn(&word("enrolled", &host, 3607));
+        members.learn(&word("revoked", &host, 3608));
+        admissions.changed();
+        assert_eq!(told(&mut admissions, &members, 3608), [(host.did(), Admission::Revoked)]);
+        assert_eq!(told(&mut admissions, &members, 9999), []);
+        // A node of the fleet file too, but a Leader is replaced, not revoked.
+        members.learn(&word("revoked", &key(2), 9999));
+        members.learn(&word("revoked", &key(1), 9999));
+        admissions.changed();
+        assert_eq!(told(&mut admissions, &members, 9999), [(key(2).did(), Admission::Revoked)]);
+        assert!(!members.is_peer(&key(2).did(), wall(9999)) && members.is_peer(&key(1).did(), wall(9999)));
+    }
+
+    /// A21: what a relay serves of a Leader's old words changes nothing.
+    #[test]
+    fn a21_an_old_word_of_the_leaders_is_refused_or_counts_for_nothing() {
+        let (mut members, host) = (members(), key(3));
+        let old = word("enrolled", &host, -3600 - 61);
+        assert_eq!(judge(&old, &members, wall(0)).map_err(|fault| fault.code.word()), Err("expired"));
+        let (earlier, later) = (word("enrolled", &host, 0), word("enrolled", &host, 1800));
+        members.learn(&later);
+        members.learn(&earlier);
+        assert_eq!(members.enrolled_until(&host.did()), Some(wall(1800 + 3600)), "the later one stands");
+        members.learn(&word("revoked", &host, 1900));
+        members.learn(&earlier);
+        members.learn(&later);
+        assert_eq!(members.admission(&host.did(), wall(2000)), Admission::Revoked);
+    }
+}

@@ -13,11 +13,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 /// Connections at once.
 pub(super) const CONNECTIONS: usize = 256;
+/// So long a connection may say nothing while others wait for its place.
+const SILENT: Duration = Duration::from_secs(5);
 /// Requests of one connection that are read and not yet with the node, and
 /// those with the node and not yet answered.
 const AHEAD: usize = 8;
@@ -90,7 +92,7 @@ async fn serve<R: Reader + 'static>(
     let reading = async {
         let mut stopping = shared.stopping.clone();
         tokio::select! {
-            () = read(reader, frames) => {}
+            () = read(reader, frames, &shared.places) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
         let _ = gone.send(true);
@@ -102,12 +104,18 @@ async fn serve<R: Reader + 'static>(
 }
 
 /// Reads frames and sets them to be decoded, each on any core where that pays.
-async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<Decoding>) {
+async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<Decoding>, places: &Semaphore) {
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
+    let mut silent = true;
     loop {
         // A place first, so that no more than AHEAD frames are held.
         let Ok(place) = frames.reserve().await else { return };
-        match read_body(&mut reader).await {
+        let body = tokio::select! {
+            body = read_body(&mut reader) => body,
+            () = crowded(places), if silent => return,
+        };
+        silent = false;
+        match body {
             Ok(Some(body)) => place.send(Decoding::of(body)),
             Ok(None) | Err(FrameError::Io(_)) => return,
             Err(error) => {
@@ -115,6 +123,14 @@ async fn read(reader: OwnedReadHalf, frames: mpsc::Sender<Decoding>) {
                 return;
             }
         }
+    }
+}
+
+/// Whoever has asked for nothing makes room when others wait.
+async fn crowded(places: &Semaphore) {
+    tokio::time::sleep(SILENT).await;
+    while places.available_permits() > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -153,6 +153,7 @@ fn a_leaders_own_word_waits_for_nobody() {
     assert_eq!(spool(host.path()), []);
 }
 
+/// A24.
 #[test]
 fn an_answer_that_does_not_count_leaves_the_request_in_the_spool() {
     type Forgery = fn(&Event) -> Vec<u8>;

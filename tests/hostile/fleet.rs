@@ -41,6 +41,13 @@ impl Node {
         node
     }
 
+    /// One without a fleet.
+    pub fn alone(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        key_command(&["new", "--dir"], folder.path(), None);
+        Self::start(folder, arguments)
+    }
+
     pub fn socket(&self) -> std::path::PathBuf {
         self.folder.path().join("node.sock")
     }
@@ -136,10 +143,11 @@ impl Fleet {
         put(&self.attacked, &[enrolled(&self.leader, host)]);
     }
 
-    /// One more real node, a member, which calls both; and its key.
-    pub fn join(&self) -> (Node, Key) {
+    /// One more real node, a member, which calls both and this address; and
+    /// its key.
+    pub fn join(&self, other: &str) -> (Node, Key) {
         let second = self.second.address().to_string();
-        let (node, welcome, key) = joined(&self.attacked, &self.leader, &["--peer", &second]);
+        let (node, welcome, key) = joined(&self.attacked, &self.leader, &["--peer", &second, "--peer", other]);
         put(&self.attacked, &[welcome]);
         (node, key)
     }
@@ -223,6 +231,10 @@ pub struct Names {
 }
 
 impl Names {
+    pub fn ad_hoc() -> Self {
+        Self { id: "adhoc".to_owned() }
+    }
+
     pub fn frames(&self) -> String {
         format!("/cooee/{}/frames/1", self.id)
     }

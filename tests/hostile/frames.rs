@@ -99,3 +99,16 @@ pub async fn asks_for_the_log(address: &Multiaddr, names: &Names, key: Keypair) 
     let stream = peer.speak(&names.frames(), &frame).await.expect("a stream");
     String::from_utf8_lossy(&read_all(stream).await).into_owned()
 }
+
+/// Asks with frames of 128 KiB, all at once; the replies.
+pub async fn largest_at_once(peer: &Peer, names: &Names, count: usize) -> Vec<String> {
+    let room = 131_072 - r#"{"ids":[""],"op":"get"}"#.len();
+    let body = format!(r#"{{"ids":["{}"],"op":"get"}}"#, "x".repeat(room));
+    let frame = [&131_072_u32.to_be_bytes()[..], body.as_bytes()].concat();
+    let protocol = names.frames();
+    let asks = (0..count).map(|_| async {
+        let stream = peer.speak(&protocol, &frame).await.expect("a stream");
+        String::from_utf8_lossy(&read_all(stream).await).into_owned()
+    });
+    join_all(asks.collect::<Vec<_>>()).await
+}

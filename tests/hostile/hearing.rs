@@ -108,7 +108,7 @@ fn a_stranger_hears_nothing_until_it_is_a_member_and_nothing_once_it_is_revoked(
 #[test]
 fn a_revoked_node_is_parted_with_by_every_node() {
     let mut fleet = Fleet::found();
-    let (third, key) = fleet.join();
+    let (third, key) = fleet.join("/ip4/127.0.0.1/tcp/9");
     let before = event(&key, "note", NOTE, json!("soon regretted"));
     put(&third, std::slice::from_ref(&before));
     fleet.say(1);

@@ -13,11 +13,15 @@ mod gossip;
 mod hearing;
 mod socket;
 
+use crate::shell::until;
 use cooee::key::Key;
 use fleet::{Fleet, keypair};
 use futures::future::join_all;
 use libp2p::identity::Keypair;
 use std::future::Future;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// How often something is done: `few`, or `many` at full size.
 fn times(few: usize, many: usize) -> usize {
@@ -135,10 +139,58 @@ fn of_5000_bad_messages_none_passes_the_first_node() {
 #[test]
 fn the_socket_takes_junk_silence_and_slow_readers() {
     let mut fleet = Fleet::found();
+    let silent: Vec<_> = (0..300).filter_map(|_| UnixStream::connect(fleet.attacked.socket()).ok()).collect();
+    assert_eq!(silent.len(), 300, "more than there are places");
+    fleet.say(1);
+    drop(silent);
     for _ in 0..3 {
         let open = socket::junk(&fleet.attacked.socket(), times(400, 4_000));
         fleet.say(10);
         drop(open);
     }
+    fleet.is_whole();
+}
+
+#[test]
+fn limits_are_as_they_are_told() {
+    let node = fleet::Node::alone(&["--max-peers", "8", "--max-memory", "1G", "--max-rate", "64K"]);
+    let address = node.address();
+    hostile(async {
+        let inside = connections::strangers(&address, 20).await;
+        assert_eq!(inside.len(), 8);
+        // Two seconds' worth at once, ten more that wait, and then no more.
+        let replies = frames::largest_at_once(&inside[0], &fleet::Names::ad_hoc(), 8).await;
+        let count = |word: &str| replies.iter().filter(|reply| reply.contains(word)).count();
+        assert_eq!((count("\"op\":\"events\""), count("\"code\":\"busy\"")), (6, 2), "{replies:?}");
+    });
+}
+
+/// It accepts and says nothing; and members ask for what is never answered, and
+/// never answer what they are asked.
+#[test]
+fn silent_peers_delay_nobody() {
+    let mut fleet = Fleet::found();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = format!("/ip4/127.0.0.1/tcp/{}", silent.local_addr().expect("an address").port());
+    let (third, key) = fleet.join(&place);
+    let (called, _) = silent.accept().expect("it calls");
+    let (address, names) = (third.address(), fleet.names());
+    let members = members(&fleet, 3);
+    hostile(async {
+        for member in members {
+            frames::never_reads(&address, &names, member.clone()).await;
+            frames::awaits(&address, &names, member).await;
+        }
+        fleet.say(5);
+        let said = fleet::event(&key, "note", fleet::NOTE, serde_json::json!("still heard"));
+        fleet::put(&third, std::slice::from_ref(&said));
+        let limit = Duration::from_mins(1);
+        let there = || {
+            let ids = third.ids();
+            (ids == fleet.attacked.ids() && ids.contains(said.id())).then_some(())
+        };
+        until(limit, there).expect("what is said reaches the others, and what they say reaches it");
+    });
+    drop(called);
     fleet.is_whole();
 }

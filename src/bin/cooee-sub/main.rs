@@ -58,12 +58,21 @@ struct Sub {
     /// As a node, call this one besides the fleet file's; may be repeated
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<String>,
-    /// As a node, let the log take this much on disk; beyond it the oldest events go
+    /// As a node, let the log take so much on disk
     #[arg(long, value_name = "BYTES", value_parser = size, default_value = "1G")]
     log_limit: u64,
     /// As a node, do not look for others on the local network
     #[arg(long)]
     no_mdns: bool,
+    /// As a node, let so many others connect to it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=4096), default_value = "256")]
+    max_peers: u16,
+    /// As a node, let no stranger in while holding more
+    #[arg(long, value_name = "BYTES", value_parser = memory, default_value = "256M")]
+    max_memory: u64,
+    /// As a node, take so much a second from a member
+    #[arg(long, value_name = "BYTES", value_parser = rate, default_value = "16M")]
+    max_rate: u64,
     /// Folder of the key, the fleet file, the log and the socket
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -98,6 +107,19 @@ $ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
             (None, _) => subscribe::run(io, &folder, &self),
         }
     }
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    within(text, (64 << 20)..=(1 << 40), "64M to 1T")
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    within(text, (64 << 10)..=(1 << 30), "64K to 1G")
+}
+
+fn within(text: &str, range: std::ops::RangeInclusive<u64>, words: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if range.contains(&bytes) { Ok(bytes) } else { Err(format!("{text} is not in {words}")) }
 }
 
 /// RFC 3339, or a duration before now.

@@ -2,7 +2,7 @@
 
 use super::Sub;
 use cooee::cli::{Failure, Folder, Io};
-use cooee::net::{self, Claim, Config, Multiaddr, Running, Say, ServeError};
+use cooee::net::{self, Claim, Config, Limits, Multiaddr, Running, Say, ServeError};
 use cooee::store;
 
 /// Starts the folder's node. It listens, and its socket is there, when this
@@ -12,6 +12,11 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
     let Sub { listen, peer: peers, log_limit, .. } = arguments;
     let listen = listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
     let peers = peers.iter().map(|text| address("--peer", text)).collect::<Result<_, _>>()?;
+    let limits = Limits {
+        peers: usize::from(arguments.max_peers),
+        memory_bytes: arguments.max_memory,
+        rate_bytes: arguments.max_rate,
+    };
     folder.create()?;
     let key = folder.key("host.key")?;
     let fleet = folder.fleet()?;
@@ -33,7 +38,7 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
         peers_file: folder.file("peers.json"),
         mdns: !arguments.no_mdns,
         log_limit_bytes: *log_limit,
-        limits: net::Limits::default(),
+        limits,
         say: Say::new(io.teller()),
     };
     net::start(config, log).map_err(failure)
