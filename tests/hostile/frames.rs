@@ -2,6 +2,7 @@
 
 use super::client::{Peer, read_all};
 use super::fleet::{NOTE, Names, event};
+use cooee::attach::{FRAME_LIMIT_BYTES, Request};
 use cooee::key::Key;
 use futures::future::join_all;
 use libp2p::Multiaddr;
@@ -34,6 +35,18 @@ fn junk(kind: usize) -> Vec<u8> {
         }
         _ => framed(br#"{"ids":["\ud800"],"op":"get"}"#),
     }
+}
+
+/// A request as an honest client frames it.
+fn framed(request: &Request) -> Vec<u8> {
+    let mut frame = Vec::new();
+    request.frame(&mut frame).expect("it fits");
+    frame
+}
+
+/// Asks for nothing of the log.
+pub fn get() -> Vec<u8> {
+    framed(&Request::Get { elements: Vec::new() })
 }
 
 /// Sends `count` junk frames under as many keys as it takes: a key that is shut
@@ -70,8 +83,7 @@ pub async fn flood(address: &Multiaddr, names: &Names, members: &[Keypair], coun
 /// more of it than its streams.
 pub async fn never_reads(address: &Multiaddr, names: &Names, key: Keypair) {
     let Ok(peer) = Peer::call(address, key).await else { return };
-    let ids = br#"{"from":"1970-01-01T00:00:00.000Z","op":"ids","to":"2100-01-01T00:00:00.000Z"}"#;
-    let frame = [&(ids.len() as u32).to_be_bytes()[..], ids].concat();
+    let frame = get();
     let mut held = Vec::new();
     for _ in 0..200 {
         match peer.speak(&names.frames(), &frame).await {
@@ -94,17 +106,14 @@ pub async fn awaits(address: &Multiaddr, names: &Names, key: Keypair) {
 /// What a stranger is told when it asks for the log.
 pub async fn asks_for_the_log(address: &Multiaddr, names: &Names, key: Keypair) -> String {
     let peer = Peer::call(address, key).await.expect("it is let in");
-    let get = br#"{"ids":["01890a5d-ac96-774b-bcce-b302099a8057"],"op":"get"}"#;
-    let frame = [&(get.len() as u32).to_be_bytes()[..], get].concat();
-    let stream = peer.speak(&names.frames(), &frame).await.expect("a stream");
+    let stream = peer.speak(&names.frames(), &get()).await.expect("a stream");
     String::from_utf8_lossy(&read_all(stream).await).into_owned()
 }
 
 /// Asks with frames of 128 KiB, all at once; the replies.
 pub async fn largest_at_once(peer: &Peer, names: &Names, count: usize) -> Vec<String> {
-    let room = 131_072 - r#"{"ids":[""],"op":"get"}"#.len();
-    let body = format!(r#"{{"ids":["{}"],"op":"get"}}"#, "x".repeat(room));
-    let frame = [&131_072_u32.to_be_bytes()[..], body.as_bytes()].concat();
+    let room = FRAME_LIMIT_BYTES - r#"{"ids":[""],"op":"await","wait_ms":0}"#.len();
+    let frame = framed(&Request::Await { ids: vec!["x".repeat(room)], wait_ms: 0 });
     let protocol = names.frames();
     let asks = (0..count).map(|_| async {
         let stream = peer.speak(&protocol, &frame).await.expect("a stream");
