@@ -52,7 +52,7 @@ mod tests {
     use crate::event::{Draft, Event, Stamp};
     use crate::key::Key;
     use crate::mesh::judge::judge;
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::Timestamp;
     use serde_json::json;
 
     const START: i64 = 1_800_000_000;
@@ -83,7 +83,10 @@ mod tests {
     }
 
     fn members() -> Members {
-        Members::new(Some(Fleet::found(Leader { did: key(1).did(), age: "age1unused".to_owned() })), [key(2).did()])
+        Members::new(
+            Some(Fleet::found(Leader { did: key(1).did(), age: "age1unused".to_owned() })),
+            [key(2).did()].into_iter().collect::<std::collections::HashSet<_>>().into(),
+        )
     }
 
     fn told(admissions: &mut Admissions, members: &Members, seconds: i64) -> Vec<(Did, Admission)> {
