@@ -238,7 +238,7 @@ fn company(node: &Node, peers: &[Peer], found: &mut Vec<Finding>) {
         found.push(finding(severity, "nobody_calls", "no node has called, and it knows no address to call", hint));
     }
     if !node.mdns {
-        let hint = "neighbours on the same network are not found by themselves";
+        let hint = "neighbours are found so in a fleet, without --no-mdns, by a node that listens beyond loopback";
         found.push(finding(Severity::Note, "mdns_off", "mDNS is off", hint));
     }
 }

@@ -153,7 +153,7 @@ impl<R: Reader + 'static> Driver<R> {
             enrolled_until: facts.enrolled_until,
             gossip: facts.gossips,
             gossip_hindrance: hindrance.map(str::to_owned),
-            mdns: false,
+            mdns: self.swarm.behaviour().mdns.is_enabled(),
             log_events: facts.totals.events,
             log_bytes: facts.totals.bytes,
             log_limit_bytes: facts.log_limit_bytes,
