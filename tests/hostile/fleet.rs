@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 pub const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
 const ENROL: &str = "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001";
 /// What the node under attack may hold, at most, at any moment.
-const MOST_MEMORY_KB: u64 = 256 * 1024;
+pub const MOST_MEMORY_KB: u64 = 256 * 1024;
 
 /// A node in a process of its own.
 pub struct Node {

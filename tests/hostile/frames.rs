@@ -50,8 +50,8 @@ pub fn get() -> Vec<u8> {
 }
 
 /// Sends `count` junk frames under as many keys as it takes: a key that is shut
-/// out is thrown away. Says how many of them the node let in.
-pub async fn flood(address: &Multiaddr, names: &Names, members: &[Keypair], count: usize) -> usize {
+/// out is thrown away. Says how many frames were sent, and under how many keys.
+pub async fn flood(address: &Multiaddr, names: &Names, members: &[Keypair], count: usize) -> (usize, usize) {
     let mut keys = members.iter().cloned();
     let mut sent = 0;
     let mut let_in = 0;
@@ -76,7 +76,7 @@ pub async fn flood(address: &Multiaddr, names: &Names, members: &[Keypair], coun
         let_in += usize::from(sent > before);
         refused = if sent > before { 0 } else { refused + 1 };
     }
-    let_in
+    (sent, let_in)
 }
 
 /// Asks again and again, and reads no answer. Says that the node has not kept

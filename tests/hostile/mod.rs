@@ -83,7 +83,8 @@ fn junk_frames_shut_their_sender_out() {
     assert!(stranger.contains("not_permitted"), "{stranger}");
     for round in 0..4 {
         let some = &members[round * 2..round * 2 + 2];
-        let let_in = hostile(frames::flood(&address, &names, some, times(400, 25_000)));
+        // Until their address is shut out.
+        let (_, let_in) = hostile(frames::flood(&address, &names, some, 400));
         assert!(let_in >= 1, "members were let in");
         fleet.say(10);
     }
@@ -194,4 +195,22 @@ fn silent_peers_delay_nobody() {
     });
     drop(called);
     fleet.is_whole();
+}
+
+/// Where everybody belongs a key costs nothing, and no address is shut out.
+#[test]
+fn a_node_stands_junk_frames_without_end() {
+    let mut node = fleet::Node::alone(&[]);
+    let (address, names, each) = (node.address(), fleet::Names::ad_hoc(), times(250, 12_500));
+    let floods = hostile(join_all((0..8).map(|_| frames::flood(&address, &names, &[], each))));
+    let (sent, keys) = floods.iter().fold((0, 0), |sum, flood| (sum.0 + flood.0, sum.1 + flood.1));
+    assert_eq!(sent, 8 * each, "under {keys} keys");
+    assert!(keys > sent / 200, "{keys} keys were enough for {sent} frames");
+    assert!(node.runs() && node.said().contains("shut out for a while"));
+    let host = Key::generate().expect("randomness");
+    let said = fleet::event(&host, "note", fleet::NOTE, serde_json::json!("still here"));
+    assert_eq!(fleet::put(&node, std::slice::from_ref(&said)), [said.id()]);
+    assert!(node.ids().contains(said.id()));
+    let peak = node.peak_kb();
+    assert!(peak < fleet::MOST_MEMORY_KB, "it held {peak} kB");
 }
