@@ -49,7 +49,14 @@ pub fn run(command: &mut Command, limit: Duration, merged: bool) -> Ran {
 
 /// Starts it, waits for it, then ends what is left of its group.
 pub fn finish(command: &mut Command, limit: Duration) -> (Option<ExitStatus>, bool) {
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // A program that was just copied is busy as long as a child of another
+    // thread, between its fork and its exec, holds the copy open.
+    let start = || match command.spawn() {
+        Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
+        started => Some(started),
+    };
+    let started = until(limit, start).expect("a program that is not written any more");
+    let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let group = Pid::from_child(&child);
     let status = until(limit, || child.try_wait().expect("our own child"));
     let gone = || test_kill_process_group(group).is_err().then_some(());
