@@ -25,8 +25,12 @@ const REDRAW: Duration = Duration::from_millis(200);
 
 /// Bytes of stdin that were read. There is one stdin, so there is one counter.
 static TOOK: AtomicU64 = AtomicU64::new(0);
-/// The bar that is on the terminal now.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// What takes the bar that is on the terminal now out of the way for a write.
+/// Only this much of it is known to every command: what draws bars, and the C
+/// maths library that it takes, are in those alone that show one.
+static SHOWN: Mutex<Option<Suspend>> = Mutex::new(None);
+
+type Suspend = Box<dyn Fn(&mut dyn FnMut()) + Send>;
 
 /// Counts bytes of stdin that were read other than through `Input`.
 pub fn took(bytes: usize) {
@@ -53,15 +57,16 @@ impl Io {
             if !goes_on(PATIENCE) {
                 return;
             }
-            *shown() = Some(bar(name, left_in_file()));
+            let bar = bar(name, left_in_file());
+            let suspended = bar.clone();
+            *shown() = Some(Box::new(move |write| suspended.suspend(write)));
             while goes_on(REDRAW) {
-                if let Some(bar) = &*shown() {
-                    bar.set_position(TOOK.load(Ordering::Relaxed));
-                }
+                let _nobody_writes = shown();
+                bar.set_position(TOOK.load(Ordering::Relaxed));
             }
-            if let Some(bar) = shown().take() {
-                bar.finish_and_clear();
-            }
+            let mut shown = shown();
+            *shown = None;
+            bar.finish_and_clear();
         });
         Progress { drawing: Some((stop, thread)) }
     }
@@ -77,14 +82,14 @@ impl Drop for Progress {
 }
 
 /// Writes to stderr while no bar is in the way.
-pub(super) fn beside(write: impl FnOnce()) {
+pub(super) fn beside(mut write: impl FnMut()) {
     match &*shown() {
-        Some(bar) => bar.suspend(write),
+        Some(suspend) => suspend(&mut write),
         None => write(),
     }
 }
 
-fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+fn shown() -> MutexGuard<'static, Option<Suspend>> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
