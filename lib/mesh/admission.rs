@@ -1,8 +1,9 @@
 //! Tells the driver who belongs: what has changed, as soon as it has.
 
 use super::Members;
+use super::action::Action;
 use super::guard::Admission;
-use super::node::{Action, Now};
+use super::input::Now;
 use crate::key::Did;
 use std::collections::{BTreeMap, BTreeSet};
 

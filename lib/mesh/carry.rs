@@ -2,8 +2,10 @@
 //! to a node of the fleet file, awaits the answers there, and keeps them in its
 //! own log, where its commands find them.
 
+use super::action::Action;
+use super::input::{Now, Outcome};
 use super::log::{Id, Log, LogError, id_of};
-use super::node::{Action, Node, Now, Outcome};
+use super::node::Node;
 use crate::attach::{Reply, Request, WAIT_LIMIT_MS};
 use crate::event::Event;
 use crate::key::Did;

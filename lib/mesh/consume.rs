@@ -3,8 +3,10 @@
 //! Must not know connections: who reads under a name just now is the driver's
 //! to say.
 
+use super::action::Action;
+use super::input::Now;
 use super::log::{Log, LogError};
-use super::node::{Action, Batch, Node, Now};
+use super::node::{Batch, Node};
 use crate::attach::Reply;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;

@@ -1,8 +1,10 @@
 //! Which of the known peers a node calls, and whom it remembers.
 
+use super::action::Action;
 use super::dial::Source;
+use super::input::Now;
 use super::log::Log;
-use super::node::{Action, Node, Now};
+use super::node::Node;
 use crate::key::Did;
 
 /// Peers are written down so long after there is something new: soon the first

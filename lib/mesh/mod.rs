@@ -3,6 +3,7 @@
 //! Time is passed in and every queue is bounded. Must not know tokio, libp2p,
 //! SQL or sockets.
 
+mod action;
 mod admission;
 mod carry;
 mod consume;
@@ -11,6 +12,7 @@ mod dial;
 mod element;
 mod find;
 mod guard;
+mod input;
 mod judge;
 mod log;
 mod members;
@@ -27,14 +29,16 @@ mod sums;
 mod waits;
 mod watch;
 
+pub use action::{Action, Verdict};
 pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use element::{Element, Span, Sum, count_in};
 pub use guard::{Admission, Denied, Guard, Limits, Offence, Pace};
+pub use input::{Checked, Input, Now, Origin, Outcome};
 pub use judge::{Code, Fault, check};
 pub use log::{Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Record, Row, Set, Totals, View, id_of};
 pub use members::Members;
-pub use node::{Action, Checked, Config, Input, Node, Now, Origin, Outcome, Verdict};
+pub use node::{Config, Node};
 pub use subscribe::{Page, Subscription, SubscriptionError};
 pub use sums::Sums;
 pub use watch::{CallFacts, Facts, PeerFacts};

@@ -1,52 +1,23 @@
 //! The node: what it does with each input, one batch and one commit at a time.
 
+use super::action::{Action, Verdict};
 use super::admission::Admissions;
 use super::carry::Carry;
 use super::consume::Unsynced;
-use super::dial::{Call, Calls, Remembered, Source, Target};
-use super::guard::{Admission, Offence};
-use super::judge::Fault;
+use super::dial::{Calls, Target};
+use super::input::{Input, Now};
 use super::peers::Peer;
 use super::prune::Pruning;
 use super::rate::Rates;
 use super::waits::Waits;
-use super::watch::Facts;
 use super::{Log, LogError, Members};
-use crate::attach::{Refused, Reply, Request};
+use crate::attach::{Refused, Reply};
 use crate::enrol::Fleet;
 use crate::event::{Event, Receipt};
 use crate::key::{Did, Key};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
-
-/// An event read and checked against its author's key, or why not.
-pub type Checked = Result<Event, Fault>;
-
-/// The time: the wall's for what authors said, a clock that never jumps for
-/// waiting.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// The wall clock.
-    pub wall: Timestamp,
-    /// Milliseconds since the node began.
-    pub uptime_ms: u64,
-}
-
-/// Where a request came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The node's own socket.
-    Local,
-    /// Another machine.
-    Peer {
-        /// The key its transport proved; a throw-away key for `cooee-pub`.
-        did: Did,
-        /// Its address.
-        address: Option<IpAddr>,
-    },
-}
 
 /// What a node is given to begin with.
 pub struct Config {
@@ -64,168 +35,6 @@ pub struct Config {
     pub log_limit_bytes: u64,
     /// Spreads the times of calls.
     pub seed: u64,
-}
-
-/// What happens to a node. `T` names whom a reply goes to.
-#[derive(Debug)]
-pub enum Input<T> {
-    /// Events handed over.
-    Put {
-        /// Whom to answer.
-        ticket: T,
-        /// From where.
-        origin: Origin,
-        /// The events.
-        events: Vec<Checked>,
-    },
-    /// Any other request but `sub`, which readers of the log serve.
-    Ask {
-        /// Whom to answer.
-        ticket: T,
-        /// From where.
-        origin: Origin,
-        /// What is asked.
-        request: Request,
-    },
-    /// A consumer has taken what was handed out up to a place.
-    Took {
-        /// Whom to tell that it is written down.
-        ticket: T,
-        /// The consumer.
-        name: String,
-        /// The place.
-        place: u64,
-    },
-    /// A gossip message.
-    Gossip {
-        /// What the verdict is on.
-        ticket: T,
-        /// Its events.
-        events: Vec<Checked>,
-    },
-    /// A peer is connected.
-    Connected {
-        /// Its key.
-        peer: Did,
-        /// The call that it came of.
-        call: Option<u64>,
-        /// The address that answered, if we called.
-        address: Option<String>,
-    },
-    /// A peer's last connection has closed.
-    Disconnected {
-        /// Its key.
-        peer: Did,
-    },
-    /// A call came to nothing.
-    CallFailed {
-        /// Its number.
-        call: u64,
-    },
-    /// Addresses of a peer were learnt.
-    Found {
-        /// Its key.
-        peer: Did,
-        /// Where it may be.
-        addresses: Vec<String>,
-        /// How they were learnt.
-        source: Source,
-    },
-    /// A connected peer is of another fleet.
-    Foreign {
-        /// Its key.
-        peer: Did,
-    },
-    /// A peer began to listen to gossip, or gossip of its was lost: what it
-    /// holds may be missing here.
-    Behind {
-        /// Its key.
-        peer: Did,
-    },
-    /// Gossip to a peer was dropped: it may lack what this node holds.
-    Missed {
-        /// Its key.
-        peer: Did,
-    },
-    /// What became of an [`Action::Ask`].
-    Answered {
-        /// Its number.
-        ask: u64,
-        /// The reply.
-        outcome: Outcome,
-    },
-    /// Nothing; time has passed.
-    Tick,
-    /// The node is about to end: nobody waits any longer.
-    Stop,
-}
-
-/// A peer's reply.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Events, or Leaders' answers.
-    Events(Vec<Checked>),
-    /// Any other reply.
-    Other(Reply),
-    /// None came.
-    Failed,
-}
-
-/// What became of a gossip message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Pass it on.
-    Accept,
-    /// Whoever sent it is at fault.
-    Reject,
-    /// Keep it back; nobody is at fault.
-    Ignore,
-}
-
-/// What a node wants done. Everything is on disk before any of it.
-#[derive(Debug)]
-pub enum Action<T> {
-    /// Answer.
-    Reply(T, Reply),
-    /// Say what becomes of a gossip message.
-    Verdict(T, Verdict),
-    /// Gossip these events' wire forms.
-    Publish(Vec<Vec<u8>>),
-    /// Take part in the gossip from now on, or no longer.
-    Gossip(bool),
-    /// Ask a peer; the outcome comes back as [`Input::Answered`].
-    Ask {
-        /// Names the outcome.
-        ask: u64,
-        /// Whom.
-        peer: Did,
-        /// What.
-        request: Request,
-    },
-    /// Call a peer.
-    Call(Call),
-    /// These are the keys of all who belong; `None`: everybody does.
-    Members(Option<Vec<Did>>),
-    /// Write down whom to call after a restart.
-    Remember(Vec<Remembered>),
-    /// The log holds something new, up to this place.
-    Grown(u64),
-    /// Answer a request for what the node sees.
-    Watched(T, Box<Facts>),
-    /// The log was at its limit, and this many events went: such as nobody
-    /// waits for, and requests that no Leader has answered.
-    Dropped {
-        /// What is no request, or is answered.
-        plain: u64,
-        /// Open requests.
-        open: u64,
-    },
-    /// From now on a peer stands so; nobody said of is a stranger.
-    Admission(Did, Admission),
-    /// A peer did what no honest one does.
-    Blame(Did, Offence),
-    /// The log failed; what depended on it was answered so.
-    Failed(LogError),
 }
 
 /// One node over its log.

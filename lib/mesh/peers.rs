@@ -1,9 +1,11 @@
 //! Who is connected, what they are asked, and what comes of it.
 
+use super::action::Action;
 use super::element::Element;
 use super::guard::Offence;
+use super::input::{Now, Origin, Outcome};
 use super::log::{Log, LogError};
-use super::node::{Action, Batch, Node, Now, Origin, Outcome};
+use super::node::{Batch, Node};
 use super::reconcile::Comparison;
 use super::watch::Notes;
 use crate::attach::{Held, Reply, Request};

@@ -1,9 +1,11 @@
 //! What leaves the log: what has expired, what is too much, and what a revoked
 //! key has said. In small steps, so that nobody waits long for them.
 
+use super::action::Action;
+use super::input::Now;
 use super::judge::LEEWAY;
 use super::log::{Log, LogError};
-use super::node::{Action, Batch, Node, Now};
+use super::node::{Batch, Node};
 use crate::key::Did;
 use std::collections::VecDeque;
 

@@ -1,10 +1,12 @@
 //! Storing: what is handed over, gossiped or fetched, and what is learnt from it.
 
+use super::action::{Action, Verdict};
 use super::guard::Offence;
+use super::input::{Checked, Now, Origin};
 use super::judge::{self, Code, Fault};
 use super::log::{Log, LogError, Mark, id_of};
 use super::members::Change;
-use super::node::{Action, Batch, Checked, Node, Now, Origin, Verdict};
+use super::node::{Batch, Node};
 use super::rate::Taken;
 use crate::attach::Refused;
 use crate::event::{Event, answers_of};

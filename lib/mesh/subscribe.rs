@@ -3,8 +3,8 @@
 //! It pulls from the log as fast as its reader takes, so it needs no queue and
 //! a slow or dead reader costs the node nothing.
 
+use super::input::Now;
 use super::log::{LogError, Reader};
-use super::node::Now;
 use crate::attach::{FRAME_LIMIT_BYTES, Reply};
 use crate::ucxl::{Address, AddressError, Pattern};
 use jiff::Timestamp;

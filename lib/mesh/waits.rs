@@ -1,8 +1,10 @@
 //! Who waits for Leaders' answers, and what they are told.
 
+use super::action::Action;
 use super::element::Element;
+use super::input::{Now, Origin};
 use super::log::{Log, LogError, id_of};
-use super::node::{Action, Batch, Node, Now, Origin};
+use super::node::{Batch, Node};
 use super::reconcile;
 use crate::attach::{FRAME_LIMIT_BYTES, Reply, Request};
 use crate::event::Event;

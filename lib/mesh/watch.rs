@@ -5,8 +5,9 @@
 //! written when a comparison of logs ends.
 
 use super::dial::Source;
+use super::input::Now;
 use super::log::{Log, LogError, Totals};
-use super::node::{Batch, Node, Now};
+use super::node::{Batch, Node};
 use crate::attach::{Reply, Request};
 use crate::key::Did;
 use crate::watch::{Comparison, ErrorCode, Standing, State};
