@@ -12,9 +12,9 @@ use serde_json::json;
 pub const AGENTS_LIMIT: usize = 256;
 /// A text's bytes, at most.
 pub const TEXT_LIMIT_BYTES: u64 = 64 * 1024;
-/// How long what is said counts: three times the 30 s after which it is said
-/// again.
-pub const LIFE: SignedDuration = SignedDuration::from_secs(90);
+/// How long what is said is kept. It is said again every 30 s, and who has not
+/// for 90 s is away: for the rest of this time it can be seen since when.
+pub const LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How one agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ mod tests {
         let draft = agents[0].draft(Timestamp::UNIX_EPOCH);
         assert!(draft.subject.parse::<Address>().is_ok_and(|address| address.to_string() == draft.subject));
         assert_eq!(draft.data, json!({"state": "ready", "tasks": 0, "tasks_most": 4}));
-        assert_eq!((draft.agent.as_deref(), draft.expires.as_second()), (Some("0123456789"), 90));
+        assert_eq!((draft.agent.as_deref(), draft.expires.as_second()), (Some("0123456789"), 600));
         assert_eq!(Availability::read(b"").expect("nobody is here"), []);
     }
 
