@@ -116,7 +116,7 @@ fn it_prints_again_until_it_is_ended() {
     assert_eq!((ran.out().lines().count(), ran.err().as_str()), (1, "0\n"));
     for signal in ["INT", "TERM"] {
         let line = format!(
-            "{lines} --table >out & until [ $(grep -c ^node out) -gt 2 ]; do :; done; kill -{signal} $!; wait $!; echo $?; rm out"
+            ": >out; {lines} --table >out & until [ $(grep -c ^node out) -gt 2 ]; do :; done; kill -{signal} $!; wait $!; echo $?; rm out"
         );
         let mut command = Command::new("bash");
         command.args(["-c", &line]).arg(crate::manual::bin_dir().join("cooee-peers")).arg(folder.path());
