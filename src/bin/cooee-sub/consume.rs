@@ -56,25 +56,29 @@ pub fn run(io: &mut Io, folder: &Folder, name: &str, arguments: &Sub) -> Result<
 
 impl Consumer<'_> {
     fn consume(&mut self, mut client: Client) -> Result<Exit, Failure> {
-        loop {
-            let ended = self.read(&mut client);
-            if let Ended::Over(outcome) = ended {
-                // The next run begins where this one ended, however soon it comes.
-                let patience = Instant::now() + RETURN;
-                while !client.leave(Some(Instant::now() + FAREWELL)) && self.untold {
-                    if Instant::now() >= patience {
-                        return Err(Failure::temporary("the node did not write down what was taken")
-                            .hint("the last events may come again"));
-                    }
-                    client = self.find(false)?;
-                    // A node that goes away again is looked for again.
-                    let _ = self.begin(&mut client);
-                }
-                return outcome;
+        let outcome = loop {
+            if let Ended::Over(outcome) = self.read(&mut client) {
+                break outcome;
             }
-            drop(client);
-            client = self.find(true)?;
+            match self.find(true) {
+                Ok(found) => client = found,
+                // The reader has gone meanwhile: what it took is still to be told.
+                Err(closed) if closed.exit() == Exit::Done => break Err(closed),
+                Err(failure) => return Err(failure),
+            }
+        };
+        // The next run begins where this one ended, however soon it comes.
+        let patience = Instant::now() + RETURN;
+        while !client.leave(Some(Instant::now() + FAREWELL)) && self.untold {
+            if Instant::now() >= patience {
+                return Err(Failure::temporary("the node did not write down what was taken")
+                    .hint("the last events may come again"));
+            }
+            client = self.find(false)?;
+            // A node that goes away again is looked for again.
+            let _ = self.begin(&mut client);
         }
+        outcome
     }
 
     /// The node again, once it is back; with `reading`, while somebody reads.
