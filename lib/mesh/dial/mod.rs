@@ -5,17 +5,20 @@
 //! at random, until enough connections are ours. An address is a text that only
 //! the driver reads.
 
+mod entry;
 mod place;
 mod random;
 #[cfg(test)]
 mod tests;
 
+pub use entry::Remembered;
 pub use place::Source;
 pub use random::Random;
 
 use super::watch::CallFacts;
 use crate::key::Did;
 use crate::watch::{self, State};
+use entry::{Connection, Entry};
 use jiff::Timestamp;
 use place::Place;
 use std::collections::{BTreeMap, HashMap};
@@ -61,36 +64,6 @@ pub struct Call {
     pub peer: Option<Did>,
     /// Where.
     pub addresses: Vec<String>,
-}
-
-/// What is worth writing down about a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    /// Its key.
-    pub peer: Did,
-    /// Where it answered or said that it listens.
-    pub addresses: Vec<String>,
-    /// When it was last connected.
-    pub seen: Timestamp,
-}
-
-#[derive(Debug, Default)]
-struct Entry {
-    places: Vec<Place>,
-    calling: Option<u64>,
-    connection: Option<Connection>,
-    /// Of another fleet: not called before.
-    barred_ms: u64,
-    seen: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-struct Connection {
-    since_ms: u64,
-    /// We called it, and nobody told us to.
-    ours: bool,
-    /// We called it at this address.
-    address: Option<String>,
 }
 
 /// A given address that does not say who must answer.
@@ -375,27 +348,5 @@ impl Calls {
         all.sort_by(|one, other| other.seen.cmp(&one.seen).then_with(|| one.peer.cmp(&other.peer)));
         all.truncate(REMEMBERED_LIMIT);
         all
-    }
-}
-
-impl Entry {
-    fn is_callable(&self, now_ms: u64) -> bool {
-        self.connection.is_none()
-            && self.calling.is_none()
-            && now_ms >= self.barred_ms
-            && self.places.iter().any(|place| place.is_due(now_ms))
-    }
-
-    fn remembered(&self, peer: Did, wall: Timestamp) -> Option<Remembered> {
-        if self.barred_ms > 0 {
-            return None;
-        }
-        let connected = self.connection.as_ref().map(|_| wall);
-        let seen = connected.or(self.seen)?;
-        let worth = |place: &&Place| !place.is_given() && (place.seen.is_some() || connected.is_some());
-        let mut places: Vec<&Place> = self.places.iter().filter(worth).collect();
-        places.sort_by_key(|place| std::cmp::Reverse(place.seen));
-        let addresses: Vec<String> = places.iter().map(|place| place.address.clone()).collect();
-        (!addresses.is_empty()).then_some(Remembered { peer, addresses, seen })
     }
 }
