@@ -30,8 +30,8 @@ impl Tool for Dial {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-dial.md");
     const EXAMPLES: &'static str = r#"
-$ frame='{"ids":["01890a5d-ac96-774b-bcce-b302099a8057"],"op":"get"}'
-$ printf '\0\0\0\073%s' "$frame" | cooee-dial "$(cat listen)" | tail -c +5
+$ frame='{"elements":["01890a5dac96774bbcceb302099a805700000000000000000000000000000000"],"op":"get"}'
+$ printf '\0\0\0\134%s' "$frame" | cooee-dial "$(cat listen)" | tail -c +5
 {"events":[],"op":"events"}"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
