@@ -30,7 +30,7 @@ impl Tool for Dial {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-dial.md");
     const EXAMPLES: &'static str = r#"
-$ frame='{"elements":["01890a5dac96774bbcceb302099a805700000000000000000000000000000000"],"op":"get"}'
+$ frame='{"elements":["'$(printf %064d 1)'"],"op":"get"}'
 $ printf '\0\0\0\134%s' "$frame" | cooee-dial "$(cat listen)" | tail -c +5
 {"events":[],"op":"events"}"#;
 
