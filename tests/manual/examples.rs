@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[derive(Debug, Default, PartialEq)]
-struct Step {
+pub(super) struct Step {
     command: String,
     expected: Vec<String>,
     exit: i32,
@@ -70,7 +70,7 @@ fn markdown_examples(page: &str) -> Vec<String> {
 }
 
 /// Steps of a page; a block without `$ ` has none.
-fn steps(lines: &[String]) -> Vec<Step> {
+pub(super) fn steps(lines: &[String]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut open = false;
     for line in lines {
@@ -118,7 +118,7 @@ const MARK: &str = "@@ step ended with";
 
 /// The page as one script. A node that an example starts in the background is
 /// waited for by its socket, which is how it says that it is ready.
-fn script(steps: &[Step]) -> String {
+pub(super) fn script(steps: &[Step]) -> String {
     let mut script = String::new();
     for step in steps {
         let _ = writeln!(script, "{}", step.command);
@@ -152,20 +152,24 @@ fn check(page: &Path) -> Vec<String> {
     if steps.is_empty() {
         return Vec::new();
     }
-    let home = home();
-    let work = tempfile::tempdir().expect("a folder");
-    let file = work.path().join("page.sh");
-    std::fs::write(&file, script(&steps)).expect("written");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new("sh");
-    command.arg(&file).current_dir(home.path()).stdin(Stdio::null()).env_clear();
-    command.env("PATH", format!("{}:{path}", bin_dir().display())).env("HOME", home.path()).env("LC_ALL", "C.UTF-8");
-    let ran = shell::run(&mut command, Duration::from_mins(2), true);
-    judge(page, &steps, &ran)
+    let name = page.file_name().unwrap_or_default().to_string_lossy();
+    run(&name, &steps, &script(&steps), home().path())
 }
 
-fn judge(page: &Path, steps: &[Step], ran: &shell::Ran) -> Vec<String> {
-    let name = page.file_name().unwrap_or_default().to_string_lossy();
+/// Runs a script of these steps in a folder, and says what is not as they say.
+pub(super) fn run(name: &str, steps: &[Step], script: &str, home: &Path) -> Vec<String> {
+    let work = tempfile::tempdir().expect("a folder");
+    let file = work.path().join("page.sh");
+    std::fs::write(&file, script).expect("written");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    command.arg(&file).current_dir(home).stdin(Stdio::null()).env_clear();
+    command.env("PATH", format!("{}:{path}", bin_dir().display())).env("HOME", home).env("LC_ALL", "C.UTF-8");
+    let ran = shell::run(&mut command, Duration::from_mins(2), true);
+    judge(name, steps, &ran)
+}
+
+fn judge(name: &str, steps: &[Step], ran: &shell::Ran) -> Vec<String> {
     let output = ran.out();
     let mut faults = Vec::new();
     let mut rest = output.as_str();

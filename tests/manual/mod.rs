@@ -5,6 +5,7 @@
 
 mod edges;
 mod examples;
+mod help;
 mod pages;
 
 pub use examples::roff_examples;

@@ -91,11 +91,13 @@ fn leaders(fleet: &Fleet) -> Result<Vec<Recipient>, Failure> {
 impl Tool for Enrol {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/age-enrol.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ hwprobe --agents | agentid-hash | age-enrol | cooee-pub --wait answered
-{\"data\":{\"agent_did\":\"did:key:z6Mk…#BPNTVYSZ5Y\",…},…,\"type\":\"cooee.enrolled.v1\"}
-$ age-enrol --bytes -r age1… < secret > sealed
-$ age-enrol --bytes --open -i identity < sealed > secret";
+{"type":"receipt","v":1,"level":"stored","ids":["..."],"node":"did:key:z6Mk...",...}
+{"data":{"agent_did":"did:key:z6Mk...#BPNTVYSZ5Y",...},...,"type":"cooee.enrolled.v1"}
+$ age-enrol --bytes -r $(age-keygen -y identity) < secret > sealed
+$ age-enrol --bytes --open -i identity < sealed
+for one reader"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         match (self.bytes, self.open) {

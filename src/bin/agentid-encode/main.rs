@@ -30,7 +30,7 @@ impl Tool for Encode {
 $ agentid-encode --raw 42:3
 858RJ
 $ echo '{"host_id":42,"gpu_slot":3}' | agentid-encode
-{"type":"token","v":1,"host_id":42,"gpu_slot":3,"token":"858RJ","version":2,"reserved":0,…}
+{"type":"token","v":1,"host_id":42,"gpu_slot":3,"token":"858RJ","version":2,"reserved":0,...}
 $ agentid-decode --raw 458RV | sed 's/^v1/v2/' | agentid-encode --raw
 858RJ"#;
 

@@ -31,11 +31,11 @@ impl Tool for HashAgents {
     const MANUAL: &'static str = include_str!("../../../man/agentid-hash.md");
     const EXAMPLES: &'static str = r#"
 $ hwprobe --agents | agentid-hash | jq -r '[.tiny_id, .model] | @tsv'
-BPNTVYSZ5Y      llama3:8b
+BPNTVYSZ5Y	llama3:8b
 $ hwprobe --agents | agentid-hash --canonical
 {"gpu_id":"none","hostname":"host","mac":"001a2b3c4d5e","model":"llama3:8b"}
 $ agentid-hash --fleet 100000
-{"type":"collision","v":1,"agents":100000,"tiny_id_probability":4.4408e-6,…}"#;
+{"type":"collision","v":1,"agents":100000,"tiny_id_probability":4.4408e-6,...}"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         if let Some(agents) = self.fleet {

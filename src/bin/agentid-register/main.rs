@@ -74,11 +74,13 @@ struct Register {
 impl Tool for Register {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/agentid-register.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ age-enrol --open <requests | agentid-register | cooee-pub
+{"type":"receipt","v":1,"level":"stored","ids":["..."],"node":"did:key:z6Mk...",...}
 $ agentid-register --list --raw
 80007
-$ agentid-register --revoke 80007 --reason 'machine stolen' | cooee-pub";
+$ agentid-register --revoke 80007 --reason 'machine stolen' | cooee-pub
+{"type":"receipt","v":1,"level":"stored","ids":["..."],"node":"did:key:z6Mk...",...}"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -65,14 +65,15 @@ enum Source {
 impl Tool for Resolve {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/agentid-resolve.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ agentid-resolve 80007
-{\"type\":\"registration\",\"v\":1,\"token\":\"80007\",\"tiny_id\":\"G6WG9CTNJ8\",\"hash\":\"81b9…\",…}
+{"type":"registration","v":1,"token":"80007","tiny_id":"G6WG9CTNJ8","hash":"81b9...",...}
 $ agentid-resolve 'gpu-*' | jq -r .model
 llama3.1:70b
 $ agentid-resolve --suggest 80070
-agentid-resolve: 80070 is not in the registry; as a token: wrong checksum: …
-agentid-resolve: hint: did you mean 80007?";
+agentid-resolve: 80070 is not in the registry; as a token: wrong checksum: ...
+agentid-resolve: hint: did you mean 80007?
+# exit 1"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -42,13 +42,14 @@ struct Raw {
 impl Tool for Key {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-key.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ cooee-key found
-{\"type\":\"fleet\",\"v\":1,\"fleet\":\"5f0c…\",\"policy\":\"token\",\"only\":null,…}
-$ cooee-key invite --node /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…
-cooee://eyJmbGVldCI6IjVmMGMuLi4
+{"type":"fleet","v":1,"fleet":"...","policy":"token","only":null,"leaders":[{"did":"did:key:...
+$ cooee-sub --serve --listen /ip4/0.0.0.0/tcp/4001 &
+$ cooee-key invite
+cooee://eyJ...
 $ cooee-key invite | ssh worker cooee-key join -
-{\"type\":\"joined\",\"v\":1,\"fleet\":\"5f0c…\",\"did\":\"did:key:z6Mk…\",…}";
+{"type":"joined","v":1,"fleet":"...","did":"did:key:z6Mk...",...}"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -48,14 +48,15 @@ struct Peers {
 impl Tool for Peers {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-peers.md");
-    const EXAMPLES: &'static str = "\
-$ cooee-peers | jq -r 'select(.type == \"peer\") | [.state, .address, .round_trip_ms] | @tsv'
-connected\t/ip4/192.0.2.7/tcp/4001\t0.412
+    const EXAMPLES: &'static str = r#"
+$ cooee-peers | jq -r 'select(.state == "connected") | [.address, .round_trip_ms] | @tsv'
+/ip4/127.0.0.1/tcp/...	...
 $ cooee-peers --doctor
-bad port_closed: /ip4/192.0.2.8/tcp/4001: nobody listens there: Connection refused …
+note port_closed: /ip4/127.0.0.1/tcp/9: nobody listens there: Connection refused ...
+ok: 1 of 1 peers belong, gossip on, ... events
 $ cooee-peers --agents --table
-AGENT                    TOKEN  STATE    TASKS  SINCE  MODELS
-did:key:z6M…#G6WG9CTNJ8  80007  working    1/4     3m  llama3:8b";
+AGENT...TOKEN  STATE    TASKS  SINCE  MODELS...
+did:key:z6Mk...#G6WG9CTNJ8  80007  working    1/4  ...  llama3.1:70b"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -64,12 +64,12 @@ enum Level {
 impl Tool for Pub {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-pub.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ uptime | cooee-pub ucxl://any:ops@COOEE:load
-{\"type\":\"receipt\",\"v\":1,\"level\":\"stored\",\"ids\":[\"0192e4a1-…\"],\"node\":\"did:key:z6Mk…\",…}
+{"type":"receipt","v":1,"level":"stored","ids":["..."],"node":"did:key:z6Mk...",...}
 $ hwprobe --agents | agentid-hash | age-enrol | cooee-pub --wait answered
-{\"type\":\"receipt\",\"v\":1,\"level\":\"stored\",…}
-{\"data\":{\"tiny_id\":\"Q7S3MEF0KD\",\"token\":\"5R1G6\",…},…,\"type\":\"cooee.enrolled.v1\"}";
+{"type":"receipt","v":1,"level":"stored",...}
+{"data":{...,"tiny_id":"NQDG6QCD4M","token":"80412"},...,"type":"cooee.enrolled.v1"}"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -81,13 +81,13 @@ struct Sub {
 impl Tool for Sub {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/cooee-sub.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r"
 $ cooee-sub --serve --listen /ip4/0.0.0.0/tcp/4001 &
-$ cooee-sub --since 1h --no-follow ucxl://any:any@COOEE:any | jq -r .type
-cooee.enrol.v1
-cooee.enrolled.v1
 $ cooee-sub --unanswered 'ucxl://any:admin@COOEE:enrol/#/agentid/*' |
-    age-enrol --open | agentid-register | cooee-pub";
+>   age-enrol --open | agentid-register | cooee-pub >receipts &
+$ cooee-sub --since 1h --count 2 ucxl://any:any@COOEE:any | jq -r .type
+cooee.enrol.v1
+cooee.enrolled.v1";
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         let folder = Folder::find(self.dir.as_deref())?;

@@ -71,13 +71,13 @@ struct Probe {
 impl Tool for Probe {
     const SCHEMA: &'static str = include_str!("schema.json");
     const MANUAL: &'static str = include_str!("../../../man/hwprobe.md");
-    const EXAMPLES: &'static str = "\
+    const EXAMPLES: &'static str = r#"
 $ hwprobe --agents --model llama3.2 | agentid-hash
-{\"type\":\"agent\",\"v\":1,\"gpu_id\":\"none\",\"gpu_slot\":0,\"hostname\":\"worker\",\"mac\":\"a0369f000001\",…}
+{"type":"agent","v":1,"gpu_id":"none","gpu_slot":0,"hostname":"worker","mac":"a0369f000001",...}
 $ hwprobe >probe.json
 $ hwprobe --diff probe.json || echo something changed
-{\"type\":\"change\",\"v\":1,\"field\":\"kernel\",\"before\":\"6.1.0-31\",\"after\":\"6.1.0-32\"}
-something changed";
+{"type":"change","v":1,"field":"kernel","before":"6.1.0-31","after":"6.1.0-32"}
+something changed"#;
 
     fn run(self, io: &mut Io) -> Result<Exit, Failure> {
         if self.mode.nvml_child {

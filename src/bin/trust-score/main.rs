@@ -50,7 +50,7 @@ impl Tool for TrustScore {
     const MANUAL: &'static str = include_str!("../../../man/trust-score.md");
     const EXAMPLES: &'static str = r#"
 $ trust-score <signals | jq -c '[.agent_did, .total_score, .tier]'
-["did:key:z6Mk…#BPNTVYSZ5Y",497,"probationary"]
+["did:key:z6Mk...#BPNTVYSZ5Y",624,"standard"]
 $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq .total_score
 375"#;
 
