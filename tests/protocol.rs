@@ -4,15 +4,20 @@
 use crate::manual::{roff_examples, root};
 use cooee::attach::{Reply, Request};
 use cooee::canon::canonical;
+use cooee::enrol::{Fleet, Leader};
 use cooee::event::{Draft, Event, Receipt, Stamp};
 use cooee::jsonl;
 use cooee::key::Key;
-use serde_json::Value;
+use cooee::mesh::Members;
+use cooee::mesh::dht::{self, Words};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const REQUESTS: [&str; 10] = ["put", "await", "sub", "consume", "took", "forget", "ids", "get", "peers", "clock"];
-const REPLIES: [&str; 11] =
-    ["stored", "answers", "events", "began", "handed", "left", "ids", "peers", "clock", "end", "error"];
+const REQUESTS: [&str; 11] =
+    ["put", "await", "sub", "consume", "took", "forget", "ids", "get", "peers", "clock", "find"];
+const REPLIES: [&str; 12] =
+    ["stored", "answers", "events", "began", "handed", "left", "ids", "peers", "clock", "end", "error", "found"];
 
 fn page() -> String {
     std::fs::read_to_string(root().join("man/cooee-protocol.7")).expect("the page")
@@ -35,6 +40,7 @@ fn request_op(request: &Request) -> &'static str {
         Request::Get { .. } => 7,
         Request::Peers => 8,
         Request::Clock => 9,
+        Request::Find { .. } => 10,
     }]
 }
 
@@ -51,6 +57,7 @@ fn reply_op(reply: &Reply) -> &'static str {
         Reply::Clock { .. } => 8,
         Reply::End => 9,
         Reply::Error { .. } => 10,
+        Reply::Found { .. } => 11,
     }]
 }
 
@@ -134,4 +141,52 @@ fn signatures_are_over_these_bytes() {
     assert!(receipt.verify());
     let time = receipt.time.parse().expect("a time");
     assert_eq!(canonical(&Receipt::sign(&node, receipt.ids.clone(), time)), lines[1].as_bytes());
+}
+
+/// What a Leader of seed 0101...01 says: of the agent of a host of seed
+/// 0202...02, that it is let in, and later that it is out.
+fn words() -> [Event; 2] {
+    let (leader, host) = (Key::from_seed(&[1; 32]), Key::from_seed(&[2; 32]));
+    let agent = format!("{}#G6WG9CTNJ8", host.did());
+    let time: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
+    let word = |kind: &str, data: Value, number: u64| {
+        let time = time + SignedDuration::from_hours(number.cast_signed());
+        let draft = Draft {
+            kind: kind.to_owned(),
+            subject: "ucxl://any:admin@COOEE:enrol/#/agentid/G6WG9CTNJ8".to_owned(),
+            expires: time + SignedDuration::from_hours(30 * 24),
+            data,
+            data_base64: None,
+            in_reply_to: Some(format!("0192b1c0-0000-7000-8000-00000000000{number}")),
+            agent: None,
+        };
+        let id = format!("0192b1c0-0000-7000-8000-00000000001{number}").parse().expect("a UUID");
+        let sequence = time.as_microsecond().unsigned_abs();
+        draft.sign(&leader, &Stamp { id, time, sequence }).expect("a good draft")
+    };
+    let expires = cooee::event::rfc3339(time + SignedDuration::from_hours(30 * 24));
+    let hash = "81b904b35592057bd69b93706bb0693dcef8e61427a1fdfd4748bc1982c81aa1";
+    let enrolled =
+        json!({"agent_did": agent, "expires": expires, "hash": hash, "tiny_id": "G6WG9CTNJ8", "token": "80007"});
+    [word("enrolled", enrolled, 0), word("revoked", json!({"agent_did": agent, "reason": "gpu sold"}), 1)]
+}
+
+#[test]
+fn the_dhts_records_are_these_bytes() {
+    let lines = under(".SH \"THE DHT\"");
+    let leader = Leader { did: Key::from_seed(&[1; 32]).did(), age: "age1unused".to_owned() };
+    let fleet = Fleet::found(leader);
+    let keys: Vec<String> =
+        ["80007", "G6WG9CTNJ8"].map(|name| String::from_utf8(dht::key(&fleet.fleet, name)).expect("text")).to_vec();
+    let events = words();
+    let wires = events.each_ref().map(|event| String::from_utf8(event.wire().to_vec()).expect("text"));
+    assert_eq!(lines, [&keys[..], &wires[..]].concat(), "two keys, and a value of two lines");
+
+    let members = Members::new(Some(fleet.clone()), std::sync::Arc::default());
+    let value = wires.join("\n").into_bytes();
+    for (key, name) in keys.iter().zip(["80007", "G6WG9CTNJ8"]) {
+        assert_eq!(dht::name_in(key.as_bytes(), &fleet.fleet), Some(name));
+        let words = Words::of(&dht::read(&value), name, &members, events[1].time()).expect("it counts");
+        assert_eq!((words.value(), words.revoked.is_some()), (Some(value.clone()), true));
+    }
 }

@@ -86,6 +86,11 @@ impl Request {
                 array(out, "{\"elements\":[", elements, |out, element| string(out, element));
                 out.extend_from_slice(b",\"op\":\"get\"}");
             }
+            Self::Find { name, wait_ms } => {
+                out.extend_from_slice(b"{\"name\":");
+                string(out, name);
+                out.extend_from_slice(format!(",\"op\":\"find\",\"wait_ms\":{wait_ms}}}").as_bytes());
+            }
             Self::Peers => out.extend_from_slice(b"{\"op\":\"peers\"}"),
             Self::Clock => out.extend_from_slice(b"{\"op\":\"clock\"}"),
         }
@@ -94,10 +99,7 @@ impl Request {
     fn read(op: &str, object: &Object<'_>) -> Result<Self, FrameError> {
         Ok(match op {
             "put" => Self::Put { events: objects(object, "events")? },
-            "await" => Self::Await {
-                ids: strings(object, "ids")?,
-                wait_ms: member(object, "wait_ms", |value| value.as_u64().filter(|wait| *wait <= WAIT_LIMIT_MS))?,
-            },
+            "await" => Self::Await { ids: strings(object, "ids")?, wait_ms: member(object, "wait_ms", wait)? },
             "sub" => Self::Sub {
                 patterns: strings(object, "patterns")?,
                 types: strings(object, "types")?,
@@ -126,6 +128,7 @@ impl Request {
                 })?,
             },
             "get" => Self::Get { elements: strings(object, "elements")? },
+            "find" => Self::Find { name: member(object, "name", text)?, wait_ms: member(object, "wait_ms", wait)? },
             "peers" => Self::Peers,
             "clock" => Self::Clock,
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
@@ -163,6 +166,11 @@ impl Reply {
             Self::Events { events } => {
                 array(out, "{\"events\":[", events, |out, event| out.extend_from_slice(event));
                 out.extend_from_slice(b",\"op\":\"events\"}");
+            }
+            Self::Found { events, asked, answered } => {
+                out.extend_from_slice(format!("{{\"answered\":{answered},\"asked\":{asked}").as_bytes());
+                array(out, ",\"events\":[", events, |out, event| out.extend_from_slice(event));
+                out.extend_from_slice(b",\"op\":\"found\"}");
             }
             Self::Began { place, since } => {
                 out.extend_from_slice(format!("{{\"op\":\"began\",\"place\":{place}").as_bytes());
@@ -209,6 +217,11 @@ impl Reply {
             },
             "answers" => Self::Answers { events: objects(object, "events")? },
             "events" => Self::Events { events: objects(object, "events")? },
+            "found" => Self::Found {
+                events: objects(object, "events")?,
+                asked: member(object, "asked", place)?,
+                answered: member(object, "answered", place)?,
+            },
             "peers" => Self::Peers { records: objects(object, "records")? },
             "clock" => Self::Clock { time: member(object, "time", moment)? },
             "began" => {
@@ -364,7 +377,12 @@ fn text(value: Value<'_>) -> Option<String> {
     value.as_str().map(std::borrow::Cow::into_owned)
 }
 
-/// A place in a log: what a JSON number holds exactly.
+/// How long a node may wait.
+fn wait(value: Value<'_>) -> Option<u64> {
+    value.as_u64().filter(|wait| *wait <= WAIT_LIMIT_MS)
+}
+
+/// A place in a log, or a number: what a JSON number holds exactly.
 fn place(value: Value<'_>) -> Option<u64> {
     value.as_u64().filter(|place| *place < 1 << 53)
 }

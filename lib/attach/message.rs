@@ -97,6 +97,16 @@ pub enum Request {
         /// Elements.
         elements: Vec<String>,
     },
+    /// What Leaders said of the agent of this name. On the node's own socket,
+    /// wherever in the mesh it is held; other machines learn what this node
+    /// holds. Answered by [`Reply::Found`].
+    Find {
+        /// A token or a tiny id, as printed.
+        name: String,
+        /// How long the node may look beyond its own log, at most
+        /// [`WAIT_LIMIT_MS`].
+        wait_ms: u64,
+    },
     /// What the node sees: itself, then its peers. Only on the node's own
     /// socket. Answered by any number of [`Reply::Peers`], then by
     /// [`Reply::End`].
@@ -147,6 +157,16 @@ pub enum Reply {
     Events {
         /// Signed events.
         events: Vec<WireEvent>,
+    },
+    /// What a name was found to be. None found says only that.
+    Found {
+        /// The Leaders' `enrolled` and, where there is one, the `revoked` of its
+        /// agent.
+        events: Vec<WireEvent>,
+        /// How many others were asked.
+        asked: u64,
+        /// How many of them answered.
+        answered: u64,
     },
     /// A consumer goes on.
     Began {

@@ -1,6 +1,7 @@
 //! What a node wants done.
 
 use super::LogError;
+use super::announce::Announced;
 use super::dial::{Call, Remembered};
 use super::guard::{Admission, Offence};
 use super::watch::Facts;
@@ -37,6 +38,24 @@ pub enum Action<T> {
         peer: Did,
         /// What.
         request: Request,
+    },
+    /// Ask the DHT; what it has comes back as [`super::Input::LookedUp`].
+    Lookup {
+        /// Names the outcome.
+        lookup: u64,
+        /// A token or a tiny id.
+        name: String,
+    },
+    /// Put these into the DHT, at the nodes near their names.
+    Announce(Vec<Announced>),
+    /// These are what the log says; keep those near to this node, for others.
+    Hold(Vec<Announced>),
+    /// Keep a record for others, if what it was weighed against is there still.
+    Keep {
+        /// The record.
+        record: Announced,
+        /// What was there.
+        there: Option<Vec<u8>>,
     },
     /// Call a peer.
     Call(Call),

@@ -123,6 +123,25 @@ pub enum Input<T> {
         /// The reply.
         outcome: Outcome,
     },
+    /// Something that the DHT had under the name of an [`super::Action::Lookup`].
+    LookedUp {
+        /// Its number.
+        lookup: u64,
+        /// The events of one record, signed by their authors.
+        events: Vec<Event>,
+        /// Nothing more will come: how many were asked, and how many answered.
+        over: Option<(u64, u64)>,
+    },
+    /// A peer sends a record to be kept in the DHT.
+    Offered {
+        /// What it would be found under.
+        name: String,
+        /// Its events, signed by their authors, and those of the record that is
+        /// there.
+        events: Vec<Event>,
+        /// That record's value.
+        there: Option<Vec<u8>>,
+    },
     /// Nothing; time has passed.
     Tick,
     /// The node is about to end: nobody waits any longer.

@@ -196,7 +196,7 @@ impl Members {
 }
 
 /// Whom an `enrolled` or `revoked` names: `agent_did`, or `did` for a key.
-fn source_in(event: &Event) -> Option<(Did, Option<String>)> {
+pub(super) fn source_in(event: &Event) -> Option<(Did, Option<String>)> {
     let data = event.data();
     let name = data.get("agent_did").or_else(|| data.get("did"))?.as_str()?;
     match name.split_once('#') {

@@ -5,16 +5,20 @@
 
 mod action;
 mod admission;
+mod announce;
 mod carry;
 mod consume;
 pub mod degree;
+pub mod dht;
 mod dial;
+mod directory;
 mod element;
 mod find;
 mod guard;
 mod input;
 mod judge;
 mod log;
+mod lookup;
 mod members;
 mod node;
 mod peers;
@@ -30,6 +34,7 @@ mod waits;
 mod watch;
 
 pub use action::{Action, Verdict};
+pub use announce::Announced;
 pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use element::{Element, Span, Sum, count_in};

@@ -2,10 +2,13 @@
 
 use super::action::{Action, Verdict};
 use super::admission::Admissions;
+use super::announce::Announces;
 use super::carry::Carry;
 use super::consume::Unsynced;
 use super::dial::{Calls, Target};
+use super::directory::Directory;
 use super::input::{Input, Now};
+use super::lookup::Lookups;
 use super::peers::Peer;
 use super::prune::Pruning;
 use super::rate::Rates;
@@ -55,6 +58,10 @@ pub struct Node<L, T> {
     pub(super) gossips: bool,
     pub(super) unsynced: Unsynced,
     pub(super) pruning: Pruning,
+    pub(super) lookups: Lookups<T>,
+    pub(super) announces: Announces,
+    /// Made of the log when it is needed.
+    pub(super) directory: Option<Directory>,
     /// Who belongs, as the driver knows it.
     pub(super) told: Option<Vec<Did>>,
     pub(super) tells_ms: u64,
@@ -83,6 +90,9 @@ impl<L: Log, T> Node<L, T> {
             gossips: false,
             unsynced: Unsynced::default(),
             pruning: Pruning::default(),
+            lookups: Lookups::default(),
+            announces: Announces::default(),
+            directory: None,
             // Nobody, until it is told.
             told: Some(Vec::new()),
             tells_ms: 0,
@@ -136,11 +146,14 @@ impl<L: Log, T> Node<L, T> {
             Input::Behind { peer } => self.behind(&peer, now),
             Input::Missed { peer } => self.missed(&peer, now),
             Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
+            Input::LookedUp { lookup, events, over } => self.looked_up(lookup, &events, over, now, batch),
+            Input::Offered { name, events, there } => self.offered((name, events), there, now, batch),
             Input::Tick => self.tick(now, batch),
             Input::Stop => {
                 self.stopping = true;
                 batch.actions.extend(self.remember(now));
                 batch.actions.extend(self.waits.end(u64::MAX));
+                self.lookups.end(&mut batch.actions);
             }
         }
     }
@@ -184,6 +197,7 @@ impl<L: Log, T> Node<L, T> {
         if !batch.publish.is_empty() && self.gossips {
             actions.push(Action::Publish(batch.publish));
         }
+        self.heard_of(&batch.heard_of, now);
         if batch.joined {
             // What its author said before was not taken; a peer may have it.
             for peer in self.peers.values_mut() {
@@ -210,6 +224,8 @@ impl<L: Log, T> Node<L, T> {
         }
         self.call(belongs, now, actions);
         self.tell_members(now, actions);
+        self.tend_lookups(now, actions);
+        self.announce(now, actions);
         let asks = if belongs { self.compare(now) } else { self.hand_on(now) };
         match asks {
             Ok(asks) => actions.extend(asks),
@@ -239,6 +255,7 @@ impl<L: Log, T> Node<L, T> {
         // Some of it may still be there after a crash.
         members.revoked().for_each(|(did, agent)| self.pruning.leaves(did, agent));
         self.members = members;
+        self.directory = None;
         Ok(())
     }
 
@@ -263,6 +280,8 @@ pub(super) struct Batch<T> {
     pub taken: BTreeMap<String, u64>,
     /// Who belongs is not what it was.
     pub changed: bool,
+    /// Hosts that a Leader said something of.
+    pub heard_of: Vec<Did>,
     pub error: Option<LogError>,
 }
 
@@ -277,6 +296,7 @@ impl<T> Default for Batch<T> {
             joined: false,
             taken: BTreeMap::new(),
             changed: false,
+            heard_of: Vec::new(),
             error: None,
         }
     }

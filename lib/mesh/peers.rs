@@ -106,6 +106,10 @@ impl<L: Log, T> Node<L, T> {
 
     pub(super) fn answered(&mut self, ask: u64, outcome: Outcome, now: Now, batch: &mut Batch<T>) {
         let Some(did) = self.asked.remove(&ask) else { return };
+        if self.lookups.asked(ask) {
+            self.peer_looked(ask, outcome, now, batch);
+            return;
+        }
         if self.carry.asked(ask) {
             let answers = self.carry.answered(ask, outcome, now.uptime_ms);
             self.fetched(answers, now, batch);

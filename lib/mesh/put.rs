@@ -129,6 +129,7 @@ impl<L: Log, T> Node<L, T> {
             return Ok(false);
         }
         batch.stored += 1;
+        batch.heard_of.extend(mark.record.map(|record| record.about));
         if self.members.is_answer(event) {
             let request = event.in_reply_to().unwrap_or_default();
             if let Some(id) = id_of(request) {

@@ -103,6 +103,10 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, peers_file: &Path, sa
         Action::Call(call) => Some(Command::Call(call)),
         Action::Admission(peer, admission) => Some(Command::Admission(peer, admission)),
         Action::Blame(peer, offence) => Some(Command::Blame(peer, offence)),
+        Action::Lookup { lookup, name } => Some(Command::Lookup { lookup, name }),
+        Action::Announce(records) => Some(Command::Announce(records)),
+        Action::Hold(records) => Some(Command::Hold(records)),
+        Action::Keep { record, there } => Some(Command::Keep(record, there)),
         Action::Members(members) => Some(Command::Members(members)),
         Action::Remember(peers) => {
             if let Err(error) = remember::write(peers_file, &peers) {

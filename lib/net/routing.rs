@@ -5,25 +5,27 @@
 
 use super::peer::is_callable;
 use super::swarm::Names;
+use crate::mesh::dht::RECORD_LIMIT_BYTES;
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
-use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
-use libp2p::kad::{self, BucketInserts, Caching, Mode, StoreInserts};
+use libp2p::kad::store::{MemoryStore, MemoryStoreConfig, RecordStore as _};
+use libp2p::kad::{self, BucketInserts, Caching, KBucketKey, Mode, QueryId, Quorum, Record, RecordKey, StoreInserts};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
 };
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 type Kad = kad::Behaviour<MemoryStore>;
 
-/// Records of others that a node keeps, at most,
+/// Records that a node keeps, at most.
 const RECORDS: usize = 2048;
-/// each no larger.
-pub(super) const RECORD_LIMIT_BYTES: usize = 4096;
+/// Of these, so many may be such as its own log has.
+const RECORDS_OF_LOG: usize = 1536;
 /// Calls of Kademlia's under way, at most.
 const CALLS: usize = 16;
 /// Addresses of one peer that are tried, at most.
@@ -37,6 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_mins(5);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) struct Routing {
+    own: PeerId,
     kad: Kad,
     /// Who belongs; `None` is everybody.
     members: Option<HashSet<PeerId>>,
@@ -61,13 +64,15 @@ impl Routing {
             .set_provider_publication_interval(None);
         let store = MemoryStoreConfig {
             max_records: RECORDS,
-            max_value_bytes: RECORD_LIMIT_BYTES,
+            // The store takes only what is smaller.
+            max_value_bytes: RECORD_LIMIT_BYTES + 1,
             max_providers_per_key: 0,
             max_provided_keys: 0,
         };
         let mut kad = Kad::with_config(own, MemoryStore::with_config(own, store), config);
         kad.set_mode(Some(Mode::Server));
         Self {
+            own,
             kad,
             members: Some(HashSet::new()),
             loopback: false,
@@ -104,6 +109,9 @@ impl Routing {
     /// Looks around, when it is time to.
     pub fn look(&mut self, now: Instant) {
         let (at, wait) = self.looks;
+        if now >= at {
+            self.kad.store_mut().retain(|_, record| !record.is_expired(now));
+        }
         // Without anybody to ask it is tried again.
         if now >= at && self.kad.bootstrap().is_ok() {
             self.looks = (now + wait, (wait * 2).min(LOOK_EVERY));
@@ -113,6 +121,54 @@ impl Routing {
     /// Was this connection made for Kademlia's sake?
     pub fn made(&mut self, connection: ConnectionId) -> bool {
         self.calls.remove(&connection)
+    }
+
+    /// Puts a record at the nodes near its key.
+    pub fn put(&mut self, record: Record) -> Option<QueryId> {
+        // It begins with this node's own part.
+        self.keep(record.clone());
+        self.kad.put_record(record, Quorum::One).ok()
+    }
+
+    /// Looks for a record at the nodes near its key.
+    pub fn get(&mut self, key: RecordKey) -> QueryId {
+        self.kad.get_record(key)
+    }
+
+    /// The record that is kept here under a key.
+    pub fn kept(&mut self, key: &RecordKey) -> Option<Vec<u8>> {
+        let record = self.kad.store_mut().get(key).map(Cow::into_owned);
+        record.filter(|record| !record.is_expired(Instant::now())).map(|record| record.value)
+    }
+
+    /// Keeps a record. Where there is no room, the farthest makes it.
+    pub fn keep(&mut self, record: Record) {
+        let own = KBucketKey::from(self.own);
+        let distance = |key: &RecordKey| KBucketKey::new(key.clone()).distance(&own);
+        let store = self.kad.store_mut();
+        if store.put(record.clone()).is_err() {
+            let farthest = store.records().map(|there| there.key.clone()).max_by_key(distance);
+            if let Some(farthest) = farthest.filter(|farthest| distance(farthest) > distance(&record.key)) {
+                store.remove(&farthest);
+                let _ = store.put(record);
+            }
+        }
+    }
+
+    /// Keeps a record no longer.
+    pub fn forget(&mut self, key: &RecordKey) {
+        self.kad.store_mut().remove(key);
+    }
+
+    /// Of what may be kept, that which is nearest to this node, if all is too
+    /// much.
+    pub fn nearest<T>(&self, mut all: Vec<T>, key: impl Fn(&T) -> &RecordKey) -> Vec<T> {
+        if all.len() > RECORDS_OF_LOG {
+            let own = KBucketKey::from(self.own);
+            all.sort_by_cached_key(|each| KBucketKey::new(key(each).clone()).distance(&own));
+            all.truncate(RECORDS_OF_LOG);
+        }
+        all
     }
 
     fn is_usable(&self, address: &Multiaddr) -> bool {

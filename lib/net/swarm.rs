@@ -13,11 +13,12 @@ use super::traffic::Meter;
 use super::transport;
 use crate::attach::FRAME_LIMIT_BYTES;
 use crate::key::Key;
-use crate::mesh::{Limits, degree};
+use crate::mesh::{Limits, degree, dht};
 use libp2p::gossipsub::{
     self, IdentTopic, MessageAuthenticity, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
     WhitelistSubscriptionFilter,
 };
+use libp2p::kad::RecordKey;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{self, NetworkBehaviour};
@@ -88,6 +89,11 @@ impl Names {
 
     pub fn topic(&self) -> IdentTopic {
         IdentTopic::new(format!("cooee/{}/events/1", self.fleet))
+    }
+
+    /// The key of the record of this name.
+    pub fn record(&self, name: &str) -> RecordKey {
+        RecordKey::new(&dht::key(&self.fleet, name))
     }
 
     /// Kademlia's protocol.

@@ -15,6 +15,8 @@ mod faults;
 mod growth;
 #[cfg(test)]
 mod logs;
+#[cfg(test)]
+mod lookups;
 mod memory;
 mod overlay;
 mod queue;

@@ -7,7 +7,7 @@ use crate::mesh::{Input, Origin, Subscription, Verdict};
 use serde_json::json;
 
 /// Everybody enrolled, by the Leader's word at node 0.
-fn all_enrolled(world: &mut World) {
+pub fn all_enrolled(world: &mut World) {
     for index in 0..world.members.len() {
         let welcome = world.enrolled(index, None);
         world.put(0, &[&welcome]);

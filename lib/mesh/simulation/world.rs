@@ -9,7 +9,9 @@ use crate::attach::{Reply, Request};
 use crate::enrol::{Fleet, Leader};
 use crate::key::{Did, Key};
 use crate::mesh::dial::Random;
-use crate::mesh::{Action, Call, Checked, Config, Input, Node, Now, Origin, Outcome, Source, Target, Verdict, check};
+use crate::mesh::{
+    Action, Announced, Call, Checked, Config, Input, Node, Now, Origin, Outcome, Source, Target, Verdict, check, dht,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct Member {
     pub(super) boot: u64,
     pub(super) gossips: bool,
     pub(super) links: BTreeMap<usize, Link>,
+    /// What it has of the DHT.
+    pub holds: Vec<Announced>,
     /// Messages that passed, by heartbeats, for those who ask for them.
     pub(super) history: Vec<Vec<u64>>,
 }
@@ -69,6 +73,14 @@ pub struct World {
     pub verdicts: Vec<(usize, Verdict)>,
     /// Requests for events, of all nodes.
     pub gets: u64,
+    /// What these nodes answer to `find`, whatever their logs hold.
+    pub finds: BTreeMap<usize, Vec<Vec<u8>>>,
+    /// What the DHT has under any name.
+    pub records: Vec<Vec<u8>>,
+    /// What was put into it, by any node.
+    pub announced: Vec<Announced>,
+    /// Records of others that were kept, by any node.
+    pub kept: Vec<Announced>,
     /// Of a hundred gossip messages, how many are lost on a link.
     pub lost_percent: u64,
     pub(super) plan: Plan,
@@ -109,6 +121,7 @@ impl World {
             boot: 0,
             gossips: false,
             links: BTreeMap::new(),
+            holds: Vec::new(),
             history: Vec::new(),
         };
         let members: Vec<_> = plan.calls.iter().enumerate().map(member).collect();
@@ -122,6 +135,10 @@ impl World {
             replies: BTreeMap::new(),
             verdicts: Vec::new(),
             gets: 0,
+            finds: BTreeMap::new(),
+            records: Vec::new(),
+            announced: Vec::new(),
+            kept: Vec::new(),
             lost_percent: 0,
             plan,
             now_ms: 1_000,
@@ -268,6 +285,16 @@ impl World {
                     self.input(index, Input::Answered { ask, outcome: Outcome::Failed });
                 }
             }
+            Action::Lookup { lookup, .. } => {
+                for value in self.records.clone() {
+                    self.input(index, Input::LookedUp { lookup, events: dht::read(&value), over: None });
+                }
+                let count = self.records.len() as u64;
+                self.input(index, Input::LookedUp { lookup, events: Vec::new(), over: Some((count, count)) });
+            }
+            Action::Announce(records) => self.announced.extend(records),
+            Action::Hold(records) => self.members[index].holds = records,
+            Action::Keep { record, .. } => self.kept.push(record),
             Action::Call(call) => self.call(index, &call),
             Action::Grown(_)
             | Action::Remember(_)
@@ -320,6 +347,12 @@ impl World {
 
     fn arrives(&mut self, to: usize, from: usize, link: u64, letter: Letter) {
         match letter {
+            Letter::Request { ask, request }
+                if matches!(*request, Request::Find { .. }) && self.finds.contains_key(&to) =>
+            {
+                let reply = Box::new(Reply::Found { events: self.finds[&to].clone(), asked: 0, answered: 0 });
+                self.send(to, from, Letter::Reply { ask, reply });
+            }
             Letter::Request { ask, request } => {
                 let origin = Origin::Peer { did: self.members[from].did, address: None };
                 let ticket = Ticket::Ask { from, link, ask };
@@ -334,7 +367,7 @@ impl World {
             }
             Letter::Reply { ask, reply } => {
                 let outcome = match *reply {
-                    Reply::Events { events } | Reply::Answers { events } => {
+                    Reply::Events { events } | Reply::Answers { events } | Reply::Found { events, .. } => {
                         Outcome::Events(events.iter().map(|wire| self.check(wire)).collect())
                     }
                     reply => Outcome::Other(reply),

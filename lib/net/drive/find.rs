@@ -108,15 +108,25 @@ impl<R: Reader + 'static> Driver<R> {
     }
 
     pub(super) fn routed(&mut self, event: kad::Event) {
-        // Where Kademlia, or we, reached a peer.
-        if let kad::Event::RoutablePeer { peer: peer_id, address }
-        | kad::Event::PendingRoutablePeer { peer: peer_id, address } = event
-        {
-            let address = strip(&address);
-            if let Some(peer) = did_of(&peer_id) {
-                self.happens(Input::Found { peer, addresses: vec![address.to_string()], source: Source::Exchange });
+        match event {
+            // Where Kademlia, or we, reached a peer.
+            kad::Event::RoutablePeer { peer: peer_id, address }
+            | kad::Event::PendingRoutablePeer { peer: peer_id, address } => {
+                let address = strip(&address);
+                if let Some(peer) = did_of(&peer_id) {
+                    self.happens(Input::Found { peer, addresses: vec![address.to_string()], source: Source::Exchange });
+                }
+                self.swarm.behaviour_mut().routing.learn(&peer_id, address);
             }
-            self.swarm.behaviour_mut().routing.learn(&peer_id, address);
+            kad::Event::InboundRequest {
+                request: kad::InboundRequest::PutRecord { source, record: Some(record), .. },
+            } => self.offered(&source, record),
+            kad::Event::OutboundQueryProgressed { id, result, step, stats } => match result {
+                kad::QueryResult::GetRecord(found) => self.record_found(id, found, step.last.then_some(&stats)),
+                kad::QueryResult::PutRecord(_) => self.record_put(id),
+                _ => {}
+            },
+            _ => {}
         }
     }
 

@@ -5,10 +5,12 @@ mod calls;
 mod find;
 mod gossip;
 mod guard;
+mod records;
 mod requests;
 mod watch;
 
 use self::find::{Passing, SWEEP_EVERY};
+use self::records::Records;
 use super::core::Ticket;
 use super::fault::innermost;
 use super::peer::peer_id_of;
@@ -17,7 +19,7 @@ use super::swarm::{Names, Protocols, ProtocolsEvent};
 use super::traffic::Meter;
 use crate::attach::{PutFrame, Reply};
 use crate::key::Did;
-use crate::mesh::{Admission, Call, Facts, Input, Offence, Reader};
+use crate::mesh::{Admission, Announced, Call, Facts, Input, Offence, Reader};
 use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -53,6 +55,14 @@ pub(super) enum Command {
     Ask { ask: u64, peer: Did, frame: Option<Vec<u8>> },
     /// Call a peer.
     Call(Call),
+    /// Ask the DHT for a name.
+    Lookup { lookup: u64, name: String },
+    /// Put these into the DHT.
+    Announce(Vec<Announced>),
+    /// Keep what the log says.
+    Hold(Vec<Announced>),
+    /// Keep a record that was found good, weighed against what was there.
+    Keep(Announced, Option<Vec<u8>>),
     /// These belong; `None`: everybody does.
     Members(Option<Vec<Did>>),
     /// Answer what this node sees.
@@ -81,6 +91,7 @@ pub(super) struct Driver<R> {
     passing: HashMap<PeerId, Passing>,
     /// Where connected peers say that they listen.
     announced: HashMap<PeerId, Vec<Multiaddr>>,
+    records: Records,
     /// It was said that nobody can be reached.
     alone: bool,
     peers: HashMap<PeerId, Option<IpAddr>>,
@@ -125,6 +136,7 @@ impl<R: Reader + 'static> Driver<R> {
             calls: HashMap::new(),
             passing: HashMap::new(),
             announced: HashMap::new(),
+            records: Records::default(),
             alone: false,
             peers: HashMap::new(),
             requests: Arc::new(Semaphore::new(AT_WORK)),
@@ -178,6 +190,10 @@ impl<R: Reader + 'static> Driver<R> {
             Command::Gossip(joins) => self.take_part(joins),
             Command::Ask { ask, peer, frame } => self.ask(ask, &peer, frame),
             Command::Call(call) => self.call(&call),
+            Command::Lookup { lookup, name } => self.look_up(lookup, &name),
+            Command::Announce(records) => self.announce(records),
+            Command::Hold(records) => self.hold(records),
+            Command::Keep(record, there) => self.keep(record, there.as_deref()),
             Command::Members(members) => self.members(members),
             Command::Watch(sender, facts) => {
                 // Whoever asked may have gone.

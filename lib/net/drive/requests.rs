@@ -97,7 +97,7 @@ impl<R: Reader + 'static> Driver<R> {
         let happened = self.happened.clone();
         spawn_blocking(move || {
             let outcome = match Reply::decode(&body) {
-                Ok(Reply::Events { events } | Reply::Answers { events }) => {
+                Ok(Reply::Events { events } | Reply::Answers { events } | Reply::Found { events, .. }) => {
                     Outcome::Events(events.iter().map(|wire| check(wire)).collect())
                 }
                 Ok(reply) => Outcome::Other(reply),

@@ -1,5 +1,6 @@
 //! `agentid-resolve`: who is that?
 
+mod mesh;
 mod node;
 mod query;
 
@@ -9,6 +10,7 @@ use cooee::cli::{self, Exit, Failure, Folder, Io, Reject, Tool};
 use cooee::jsonl::Scanner;
 use cooee::store::{Fault, Query, Registry};
 use jiff::{SignedDuration, Timestamp};
+use mesh::{Answer, Mesh};
 use node::Heard;
 use query::{Kind, Wanted};
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ const LISTED: usize = 8;
 /// Say who an agent is, by any of its names
 ///
 /// Asks the registry in the folder; where there is none, what leaders have said,
-/// in the log of the folder's node.
+/// in the log of the folder's node. With --mesh the node asks others as well.
 #[derive(Parser)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag
 struct Resolve {
@@ -39,6 +41,9 @@ struct Resolve {
     /// Every ID is a hostname
     #[arg(long, group = "kind")]
     host: bool,
+    /// Have the node ask others too, even where there is a registry
+    #[arg(long)]
+    mesh: bool,
     /// For a wrong token, name the registered ones one typo away
     #[arg(long)]
     suggest: bool,
@@ -60,6 +65,7 @@ struct Resolve {
 enum Source {
     Registry(Registry),
     Node(Heard),
+    Mesh(Mesh),
 }
 
 impl Tool for Resolve {
@@ -115,6 +121,9 @@ impl Resolve {
     }
 
     fn source(&self, folder: &Folder) -> Result<Source, Failure> {
+        if self.mesh {
+            return Ok(Source::Mesh(Mesh::new(folder, self.timeout)?));
+        }
         match Registry::read(&folder.file("registry.db")) {
             Ok(registry) => Ok(Source::Registry(registry)),
             Err(error) if matches!(error.fault, Fault::Missing) => Ok(Source::Node(Heard::ask(folder, self.timeout)?)),
@@ -142,34 +151,37 @@ impl Resolve {
     /// Prints what is found under one name.
     fn resolve(&self, io: &mut Io, source: &Source, wanted: &Wanted, now: Timestamp) -> Result<Exit, Failure> {
         let mut found = false;
-        match source {
-            Source::Registry(registry) => registry.find(&wanted.query, now, |agent| {
-                found = true;
-                if self.raw {
-                    return io.out.line(agent.token.as_bytes());
-                }
-                io.out.line(&serde_json::to_vec(&agent).expect("strings and numbers only"))
-            })?,
-            Source::Node(heard) => {
-                for (token, record) in heard.find(&wanted.query, now) {
+        let heard = match source {
+            Source::Registry(registry) => {
+                registry.find(&wanted.query, now, |agent| {
                     found = true;
-                    io.out.line(if self.raw { token.as_bytes() } else { &record })?;
-                }
+                    if self.raw {
+                        return io.out.line(agent.token.as_bytes());
+                    }
+                    io.out.line(&serde_json::to_vec(&agent).expect("strings and numbers only"))
+                })?;
+                Answer { agents: Vec::new(), why: "is not in the registry".to_owned() }
             }
+            Source::Node(heard) => {
+                let why = match wanted.query {
+                    Query::Hostname(_) => "is not known to this node; hostnames are known to a registry alone",
+                    _ => "is not known to this node",
+                };
+                Answer { agents: heard.find(&wanted.query, now), why: why.to_owned() }
+            }
+            Source::Mesh(mesh) => mesh.find(&wanted.query, now)?,
+        };
+        for (token, record) in heard.agents {
+            found = true;
+            io.out.line(if self.raw { token.as_bytes() } else { &record })?;
         }
         if found {
             return Ok(Exit::Done);
         }
         io.out.flush()?;
-        let word = shown(&wanted.word);
-        let (what, exit) = match source {
-            Source::Registry(_) => ("is not in the registry", Exit::No),
-            // Nobody can say that there is no such agent.
-            Source::Node(_) if matches!(wanted.query, Query::Hostname(_)) => {
-                ("is not known to this node; hostnames are known to a registry alone", Exit::Temporary)
-            }
-            Source::Node(_) => ("is not known to this node", Exit::Temporary),
-        };
+        let (word, what) = (shown(&wanted.word), heard.why);
+        // Only a registry can say that there is no such agent.
+        let exit = if let Source::Registry(_) = source { Exit::No } else { Exit::Temporary };
         match &wanted.token_fault {
             Some(fault) => io.warn(&format!("{word} {what}; as a token: {fault}")),
             None => io.warn(&format!("{word} {what}")),
@@ -186,6 +198,7 @@ impl Resolve {
         let registered: Registered = match source {
             Source::Registry(registry) => registry.tokens()?.into_iter().collect(),
             Source::Node(heard) => heard.tokens().collect(),
+            Source::Mesh(mesh) => mesh.heard()?.tokens().collect(),
         };
         let near = registered.near(word);
         let listed: Vec<_> = near.iter().take(LISTED).map(TokenText::to_string).collect();

@@ -3,6 +3,7 @@
 use cooee::agentid::TokenText;
 use cooee::attach::{Client, ClientError, Reply, Request};
 use cooee::cli::{Failure, Folder};
+use cooee::enrol::Fleet;
 use cooee::event::Event;
 use cooee::store::Query;
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ use std::time::Instant;
 const EVERYTHING: &str = "ucxl://any:any@any:any";
 
 /// The last word of the Leaders on every agent that the node knows of.
+#[derive(Default)]
 pub struct Heard {
     /// By agent did.
     enrolled: HashMap<String, Event>,
@@ -41,20 +43,29 @@ impl Heard {
         };
         let deadline = Some(Instant::now() + timeout.unsigned_abs());
         client.send(&request, deadline).map_err(Failure::temporary)?;
-        let mut heard = Self { enrolled: HashMap::new(), revoked: HashSet::new() };
+        let mut heard = Self::default();
         loop {
             match client.receive(deadline).map_err(Failure::temporary)? {
-                Reply::Events { events } => {
-                    let events = events.iter().filter_map(|wire| Event::from_wire(wire).ok());
-                    for event in events.filter(|event| fleet.is_leader(&event.author()) && event.verify().is_ok()) {
-                        heard.take(event);
-                    }
-                }
+                Reply::Events { events } => heard.take_all(&events, &fleet),
                 Reply::End => return Ok(heard),
                 Reply::Error { code, reason } => {
                     return Err(Failure::temporary(format_args!("the node: {code}: {reason}")));
                 }
                 other => return Err(Failure::temporary(format_args!("the node answered with {other:?}"))),
+            }
+        }
+    }
+
+    /// Takes what those said who may.
+    pub fn take_all(&mut self, events: &[Vec<u8>], fleet: &Fleet) {
+        for event in events.iter().filter_map(|wire| Event::from_wire(wire).ok()) {
+            let may = match event.kind() {
+                "enrolled" => fleet.is_leader(&event.author()),
+                "revoked" => fleet.may_revoke(&event.author()),
+                _ => false,
+            };
+            if may && event.verify().is_ok() {
+                self.take(event);
             }
         }
     }
@@ -66,7 +77,7 @@ impl Heard {
             return;
         }
         let Some(agent_did) = text("agent_did") else { return };
-        let newer = |known: &Event| (event.time(), event.sequence()) > (known.time(), known.sequence());
+        let newer = |known: &Event| (event.sequence(), event.time()) > (known.sequence(), known.time());
         if self.enrolled.get(&agent_did).is_none_or(newer) {
             self.enrolled.insert(agent_did, event);
         }

@@ -1,0 +1,100 @@
+//! Where the log has Leaders' last words on agents, by the agents' names. Made
+//! of the log's records when it is needed, and again when there are new ones.
+
+use super::Members;
+use super::dht::{self, Words};
+use super::element::Element;
+use super::log::{Log, LogError};
+use super::members::source_in;
+use crate::event::Event;
+use crate::key::Did;
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+
+/// What orders two words on one name.
+type Order = (u64, Timestamp);
+
+/// Names and revocations, and the events that say so.
+#[derive(Debug, Default)]
+pub struct Directory {
+    words: HashMap<String, (Order, Element)>,
+    revoked: HashMap<(Did, Option<String>), Element>,
+}
+
+impl Directory {
+    /// Reads the log's records.
+    pub fn of(log: &impl Log, members: &Members) -> Result<Self, LogError> {
+        let mut directory = Self::default();
+        log.records(&mut |wire| {
+            if let Ok(event) = Event::from_wire(wire) {
+                directory.learn(&event, members);
+            }
+        })?;
+        Ok(directory)
+    }
+
+    fn learn(&mut self, event: &Event, members: &Members) {
+        let (Some(record), Some(element)) = (members.record(event), Element::of(event)) else { return };
+        if record.revokes {
+            self.revoked.extend(source_in(event).map(|about| (about, element)));
+            return;
+        }
+        let order = (event.sequence(), event.time());
+        for name in dht::names(event) {
+            let there = self.words.get(name);
+            if there.is_none_or(|(last, _)| *last < order) {
+                self.words.insert(name.to_owned(), (order, element));
+            }
+        }
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// What the log says of a name.
+    pub fn find(
+        &self,
+        log: &impl Log,
+        name: &str,
+        members: &Members,
+        now: Timestamp,
+    ) -> Result<Option<Words>, LogError> {
+        let Some((_, element)) = self.words.get(name) else { return Ok(None) };
+        let Some(enrolled) = event(log, element)? else { return Ok(None) };
+        let words = Words::of(&[enrolled], name, members, now);
+        words.map(|words| self.with_revocation(log, words, members)).transpose()
+    }
+
+    /// These words, with what the log says against them.
+    pub fn with_revocation(&self, log: &impl Log, mut words: Words, members: &Members) -> Result<Words, LogError> {
+        if words.revoked.is_none()
+            && let Some((did, agent)) = source_in(&words.enrolled)
+        {
+            let about = [(did, None), (did, agent)];
+            if let Some(element) = about.iter().find_map(|about| self.revoked.get(about)) {
+                words.revoked = event(log, element)?.filter(|event| dht::revokes(event, &words.enrolled, members));
+            }
+        }
+        Ok(words)
+    }
+
+    /// What the log says of every agent that it names.
+    pub fn all(&self, log: &impl Log, members: &Members, now: Timestamp) -> Result<Vec<Words>, LogError> {
+        let elements: BTreeSet<&Element> = self.words.values().map(|(_, element)| element).collect();
+        let mut all = Vec::with_capacity(elements.len());
+        for element in elements {
+            let Some(enrolled) = event(log, element)? else { continue };
+            let Some(name) = dht::names(&enrolled).next().map(str::to_owned) else { continue };
+            if let Some(words) = Words::of(&[enrolled], &name, members, now) {
+                all.push(self.with_revocation(log, words, members)?);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn event(log: &impl Log, element: &Element) -> Result<Option<Event>, LogError> {
+    Ok(log.get(element)?.and_then(|wire| Event::from_wire(&wire).ok()))
+}
