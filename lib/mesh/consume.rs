@@ -83,7 +83,10 @@ impl<L: Log, T> Node<L, T> {
         let last = self.log.last_place();
         if let Some(known) = self.log.consumer(name)? {
             let place = known.place.max(taken.unwrap_or_default().min(last));
-            batch.taken.insert(name.to_owned(), place);
+            // In this batch it may have taken something.
+            let kept = batch.taken.entry(name.to_owned()).or_default();
+            *kept = place.max(*kept);
+            let place = *kept;
             let since = known.since_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
             return Ok(Reply::Began { place, since });
         }
@@ -257,6 +260,13 @@ mod tests {
             assert_eq!(reply(&mut node, took, now), Reply::End);
             assert_eq!(open(&mut node, "all", None, None), (expected, true), "never behind, nor beyond the log");
         }
+        // Also where both are in one batch.
+        open(&mut node, "both", Some(now.wall), None);
+        let took = Input::Took { ticket: 0, name: "both".into(), place: 2 };
+        let both = node.handle([took, asked(Origin::Local, "both", None, None)], now);
+        let goes_on = |action: &Action<u8>| matches!(action, Action::Reply(1, Reply::Began { place: 2, .. }));
+        assert!(both.iter().any(goes_on), "{both:?}");
+        assert_eq!(node.log().consumer("both").expect("asked").map(|kept| kept.place), Some(2));
         // What only the consumer knows counts, as far as it can be.
         open(&mut node, "knows", Some(now.wall), None);
         assert_eq!(open(&mut node, "knows", None, Some(4)), (4, true));

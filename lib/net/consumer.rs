@@ -8,7 +8,7 @@ use crate::mesh::{Input, Origin, Page, Reader, Subscription};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A reader that was killed lets its name go once what it sent is read.
@@ -139,7 +139,7 @@ impl Seat {
         let subscription = wanted(since).map_err(|error| Reply::from(&error))?.behind(place);
         let (progress, watched) = watch::channel(Progress { handed: place, seen: place, taken: place });
         let consumer = Arc::new(Consumer { progress });
-        let writer = tokio::spawn(write_down(watched, turn, shared.clone()));
+        let writer = tokio::spawn(write_down(watched, place, turn, shared.inputs.clone()));
         if self.consumer.set(consumer.clone()).is_err() || self.writer.set(writer).is_err() {
             return Err(error("malformed", "a connection has one consumer"));
         }
@@ -165,10 +165,17 @@ pub(super) async fn forget<R: Reader + 'static>(name: String, shared: &Arc<Share
     reply.unwrap_or_else(|_| stopping())
 }
 
-/// One step is under way at a time; what is taken meanwhile is in the next.
-/// True: the last one is written.
-async fn write_down<R>(mut progress: watch::Receiver<Progress>, turn: Turn, shared: Arc<Shared<R>>) -> bool {
-    let mut written = progress.borrow_and_update().place();
+/// Writes down what is taken behind `written`. One step is under way at a time;
+/// what is taken meanwhile is in the next. True: the last one is written.
+///
+/// Where it begins is for the caller to say: a busy machine may run this task
+/// for the first time only when its reader has taken all it wants and gone.
+async fn write_down(
+    mut progress: watch::Receiver<Progress>,
+    mut written: u64,
+    turn: Turn,
+    inputs: mpsc::Sender<Input<Ticket>>,
+) -> bool {
     loop {
         let goes_on = progress.changed().await.is_ok();
         let place = progress.borrow_and_update().place();
@@ -176,7 +183,7 @@ async fn write_down<R>(mut progress: watch::Receiver<Progress>, turn: Turn, shar
             let (sender, receiver) = oneshot::channel();
             let took = Input::Took { ticket: Ticket::Reply(sender), name: turn.name.clone(), place };
             // Where the node's thread has ended, the receiver says so.
-            let _ = shared.inputs.send(took).await;
+            let _ = inputs.send(took).await;
             if matches!(receiver.await, Ok(Reply::End)) {
                 written = place;
             }
@@ -193,4 +200,88 @@ fn busy(name: &str) -> Reply {
 
 fn error(code: &str, reason: &str) -> Reply {
     Reply::Error { code: code.to_owned(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A consumer that was begun behind place 3 and handed events up to 9, and
+    /// what its writer is given.
+    fn begun() -> (Consumer, impl Future<Output = bool>, mpsc::Receiver<Input<Ticket>>) {
+        let (progress, watched) = watch::channel(Progress { handed: 3, seen: 3, taken: 3 });
+        progress.send_if_modified(|progress| {
+            (progress.handed, progress.seen) = (9, 9);
+            false
+        });
+        let turn = Turn { turns: Arc::default(), name: "n".to_owned() };
+        let (inputs, queue) = mpsc::channel(8);
+        (Consumer { progress }, write_down(watched, 3, turn, inputs), queue)
+    }
+
+    async fn told(queue: &mut mpsc::Receiver<Input<Ticket>>, reply: Reply) -> u64 {
+        let Some(Input::Took { ticket: Ticket::Reply(sender), name, place }) = queue.recv().await else {
+            panic!("nothing is written down");
+        };
+        assert_eq!(name, "n");
+        sender.send(reply).expect("it waits for the answer");
+        place
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let limit = Duration::from_mins(1);
+        runtime.block_on(async { tokio::time::timeout(limit, test).await }).expect("in time");
+    }
+
+    #[test]
+    fn what_was_taken_before_its_writer_first_runs_is_written() {
+        run(async {
+            let (consumer, writer, mut queue) = begun();
+            consumer.took(8);
+            drop(consumer);
+            let (written, place) = tokio::join!(writer, told(&mut queue, Reply::End));
+            assert_eq!((place, written), (8, true));
+            assert!(queue.recv().await.is_none(), "once");
+        });
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_with_the_next_or_owned_up_to() {
+        run(async {
+            let (consumer, writer, mut queue) = begun();
+            let reader = async {
+                consumer.took(5);
+                assert_eq!(told(&mut queue, error("storage", "full")).await, 5);
+                consumer.took(4);
+                consumer.took(6);
+                assert_eq!(told(&mut queue, Reply::End).await, 6);
+                consumer.took(7);
+                drop(consumer);
+                assert_eq!(told(&mut queue, error("storage", "full")).await, 7);
+                assert_eq!(told(&mut queue, error("storage", "full")).await, 7, "once more at the end");
+            };
+            let (written, ()) = tokio::join!(writer, reader);
+            assert!(!written, "its reader is not told that it is");
+        });
+    }
+
+    #[test]
+    fn what_was_not_handed_out_is_not_taken_and_all_taken_is_all_seen() {
+        run(async {
+            let (consumer, writer, mut queue) = begun();
+            consumer.progress.send_if_modified(|progress| {
+                progress.seen = 20;
+                false
+            });
+            consumer.took(1 << 40);
+            drop(consumer);
+            let (written, place) = tokio::join!(writer, told(&mut queue, Reply::End));
+            assert_eq!((place, written), (20, true), "nothing in between was asked for");
+            let (consumer, writer, mut queue) = begun();
+            drop(consumer);
+            assert!(writer.await, "nothing was taken");
+            assert!(queue.recv().await.is_none());
+        });
+    }
 }
