@@ -38,7 +38,7 @@ pub use announce::Announced;
 pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use element::{Element, Span, Sum, count_in};
-pub use guard::{Admission, Denied, Guard, Limits, Offence, Pace};
+pub use guard::{Admission, Denied, Guard, Limits, Offence, PATIENCE_MS, Pace};
 pub use input::{Checked, Input, Now, Origin, Outcome};
 pub use judge::{Code, Fault, check};
 pub use log::{Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Record, Row, Set, Totals, View, id_of};

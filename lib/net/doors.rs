@@ -61,9 +61,9 @@ impl Doors {
         out
     }
 
-    pub fn paces(&mut self, peer: &PeerId, bytes: usize) -> Pace {
+    pub fn paces(&mut self, peer: &PeerId, bytes: usize, patience_ms: u64) -> Pace {
         match did_of(peer) {
-            Some(did) => self.guard.paces(did, bytes, self.clock.now().uptime_ms),
+            Some(did) => self.guard.paces(did, bytes, patience_ms, self.clock.now().uptime_ms),
             None => Pace::TooFast,
         }
     }

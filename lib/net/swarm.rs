@@ -44,8 +44,11 @@ const NEGOTIATING: usize = 32;
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The score under which gossip listens to nothing from a peer.
 pub(super) const GRAYLIST: f64 = -80.0;
-/// A gossip message: one frame and gossipsub's own members.
-const GOSSIP_LIMIT_BYTES: usize = FRAME_LIMIT_BYTES + 4096;
+/// A gossip message: one frame and gossipsub's own members. It is compared to
+/// all that gossipsub has read and not yet taken apart (0.50), which may hold up
+/// to 8 KiB of the next message: with less room, two full messages one behind the
+/// other end the stream, and neither side opens another.
+const GOSSIP_LIMIT_BYTES: usize = FRAME_LIMIT_BYTES + 4096 + 8192;
 
 pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
 
@@ -200,4 +203,61 @@ fn gossip(author: MessageAuthenticity, names: &Names) -> Result<Gossip, Failure>
         PeerScoreThresholds { graylist_threshold: GRAYLIST, ..PeerScoreThresholds::default() },
     )?;
     Ok(gossip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt as _;
+    use libp2p::swarm::SwarmEvent;
+
+    /// Fewer than may wait for a peer.
+    const MESSAGES: usize = 30;
+
+    fn node(seed: u8) -> Swarm<Protocols> {
+        let outfit = (Limits::default(), Clock::start());
+        let say = Say::new(|_, _| {});
+        build(&Key::from_seed(&[seed; 32]), &Names::of(None), false, &Meter::default(), outfit, &say).expect("a swarm")
+    }
+
+    /// The next event of either; the second's are told apart.
+    async fn next(one: &mut Swarm<Protocols>, other: &mut Swarm<Protocols>) -> (bool, SwarmEvent<ProtocolsEvent>) {
+        tokio::select! {
+            event = one.select_next_some() => (false, event),
+            event = other.select_next_some() => (true, event),
+        }
+    }
+
+    #[tokio::test]
+    async fn full_messages_one_behind_the_other_all_arrive() {
+        let (mut one, mut other) = (node(1), node(2));
+        let topic = Names::of(None).topic();
+        for swarm in [&mut one, &mut other] {
+            swarm.behaviour_mut().gossip.subscribe(&topic).expect("a topic");
+        }
+        other.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("a port");
+        let all = async {
+            let mut heard = 0;
+            while heard < MESSAGES {
+                match next(&mut one, &mut other).await {
+                    (true, SwarmEvent::NewListenAddr { address, .. }) => one.dial(address).expect("a call"),
+                    (false, SwarmEvent::Behaviour(ProtocolsEvent::Gossip(gossipsub::Event::Subscribed { .. }))) => {
+                        for number in 0..MESSAGES {
+                            let body = vec![number as u8; FRAME_LIMIT_BYTES];
+                            one.behaviour_mut().gossip.publish(topic.clone(), body).expect("room to wait");
+                        }
+                    }
+                    (
+                        true,
+                        SwarmEvent::Behaviour(ProtocolsEvent::Gossip(gossipsub::Event::Message { message, .. })),
+                    ) => {
+                        assert_eq!(message.data, vec![heard as u8; FRAME_LIMIT_BYTES]);
+                        heard += 1;
+                    }
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), all).await.expect("all of them");
+    }
 }

@@ -9,8 +9,8 @@ mod pace;
 
 pub use blame::Offence;
 use blame::{Ban, Blame};
-pub use pace::Pace;
 use pace::Paces;
+pub use pace::{PATIENCE_MS, Pace};
 
 use crate::key::Did;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -242,9 +242,9 @@ impl<C: Copy + Ord + std::hash::Hash> Guard<C> {
     }
 
     /// A peer sends a frame of so many bytes: when may it be looked at?
-    pub fn paces(&mut self, peer: Did, bytes: usize, now_ms: u64) -> Pace {
+    pub fn paces(&mut self, peer: Did, bytes: usize, patience_ms: u64, now_ms: u64) -> Pace {
         let share = if self.is_member(&peer) { 1 } else { 16 };
-        self.paces.take(peer, bytes, self.limits.rate_bytes / share, now_ms)
+        self.paces.take(peer, bytes, self.limits.rate_bytes / share, patience_ms, now_ms)
     }
 
     /// What the process holds now. Says which connections end: all strangers',

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::key::Did;
-use crate::mesh::{Admission, Denied, Offence, Pace, Reader};
+use crate::mesh::{Admission, Denied, Offence, PATIENCE_MS, Pace, Reader};
 use crate::net::peer::peer_id_of;
 use crate::net::swarm::GRAYLIST;
 use libp2p::PeerId;
@@ -39,7 +39,7 @@ impl<R: Reader + 'static> Driver<R> {
         let doors = &mut self.swarm.behaviour_mut().doors;
         let held = if doors.is_member(peer) { &self.held.0 } else { &self.held.1 };
         let share = held.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()?;
-        match doors.paces(peer, bytes) {
+        match doors.paces(peer, bytes, PATIENCE_MS) {
             Pace::Now => Some((0, share)),
             Pace::After(ms) => Some((ms, share)),
             Pace::TooFast => {
@@ -51,7 +51,7 @@ impl<R: Reader + 'static> Driver<R> {
 
     /// Is a gossip message too much for now? It is fetched later.
     pub(super) fn is_too_fast(&mut self, peer: &PeerId, bytes: usize) -> bool {
-        self.swarm.behaviour_mut().doors.paces(peer, bytes) != Pace::Now
+        self.swarm.behaviour_mut().doors.paces(peer, bytes, 0) != Pace::Now
     }
 
     /// Looks at what the process holds, and at how gossip scores its peers.
