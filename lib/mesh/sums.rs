@@ -53,8 +53,9 @@ impl Sums {
             let keep = if span.to == Element::END { elements.len() * 7 / 8 } else { elements.len() / 2 };
             let (before, behind) = elements.split_at(keep);
             if let (false, Some(first)) = (before.is_empty(), behind.first()) {
-                self.buckets.insert(span.from, Sum::of_all(before));
-                self.buckets.insert(*first, Sum::of_all(behind));
+                let rest = Sum::of_all(behind);
+                self.buckets.entry(span.from).and_modify(|sum| sum.subtract(&rest));
+                self.buckets.insert(*first, rest);
                 self.changed.insert(*first);
             }
         }
