@@ -193,11 +193,14 @@ fn bad_arguments_leave_everything_as_it_was() {
     }
 }
 
-/// A unit's command line as a shell reads it: systemd's `$$` is one `$`.
-fn line(units: &Path, unit: &str, key: &str) -> String {
+/// A unit's command lines as a shell reads them: systemd's `$$` is one `$`.
+fn lines(units: &Path, unit: &str, key: &str) -> Vec<String> {
     let text = fs::read_to_string(units.join(unit)).expect("a unit").replace("\\\n", "");
-    let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("it has one");
-    line.replace("$$", "$")
+    text.lines().filter_map(|line| line.strip_prefix(key)).map(|line| line.replace("$$", "$")).collect()
+}
+
+fn line(units: &Path, unit: &str, key: &str) -> String {
+    lines(units, unit, key).into_iter().next().expect("it has one")
 }
 
 /// A running unit's line, ended with all that it started.
@@ -256,9 +259,20 @@ fn a_users_units_enrol_an_agent() {
     done(&run(&mut sh(&home, &bin, &format!("export MAINPID={}; {ready}", node.0.id()))));
     done(&run(&mut sh(&home, &bin, &format!("{key} invite | {key} join -"))));
     let _leader = Unit::start(&home, &bin, &line(&units, "cooee-leader.service", "ExecStart="));
-    let enrol = line(&units, "cooee-enrol.service", "ExecStart=").replace("--agents", "--agents --model llama3:8b");
-    let answers = done(&run(&mut sh(&home, &bin, &enrol)));
-    assert!(answers.contains(r#""type":"cooee.enrolled.v1""#), "{answers}");
+    // Twice, as by the hour: what has not changed is not said again.
+    for (answer, told) in
+        [(r#""type":"cooee.enrolled.v1""#, r#""type":"receipt""#), (r#""type":"unchanged""#, r#""type":"unchanged""#)]
+    {
+        let enrol = lines(&units, "cooee-enrol.service", "ExecStart=");
+        let [enrol, tell] = &enrol[..] else { panic!("two lines: {enrol:?}") };
+        let answers = done(&run(&mut sh(&home, &bin, &enrol.replace("--agents", "--agents --model llama3:8b"))));
+        assert!(answers.contains(answer), "{answers}");
+        let receipt = done(&run(&mut sh(&home, &bin, &tell.replace("--changed", "--changed --model llama3:8b"))));
+        assert!(receipt.contains(told), "{receipt}");
+    }
+    let heard = format!("cooee-sub --dir {} --no-follow --type capability 'ucxl://any:any@any:any/#/*'", dir.display());
+    let heard = done(&run(&mut sh(&home, &bin, &heard)));
+    assert!(heard.lines().count() == 1 && heard.contains("llama3:8b"), "{heard}");
     drop(node);
     // Without its node the Leader's pipe does not become one.
     fs::remove_file(dir.join("node.sock")).expect("a socket");
