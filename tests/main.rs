@@ -2,6 +2,7 @@
 mod agentid;
 mod agentid_hash;
 mod consumer;
+mod consumers;
 mod cooee_key;
 mod cooee_pub;
 mod cooee_sub;

@@ -14,10 +14,23 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const REQUESTS: [&str; 11] =
-    ["put", "await", "sub", "consume", "took", "forget", "ids", "get", "peers", "clock", "find"];
-const REPLIES: [&str; 12] =
-    ["stored", "answers", "events", "began", "handed", "left", "ids", "peers", "clock", "end", "error", "found"];
+const REQUESTS: [&str; 12] =
+    ["put", "await", "sub", "consume", "took", "forget", "ids", "get", "peers", "clock", "find", "consumers"];
+const REPLIES: [&str; 13] = [
+    "stored",
+    "answers",
+    "events",
+    "began",
+    "handed",
+    "left",
+    "ids",
+    "peers",
+    "clock",
+    "end",
+    "error",
+    "found",
+    "consumers",
+];
 
 fn page() -> String {
     std::fs::read_to_string(root().join("man/cooee-protocol.7")).expect("the page")
@@ -41,6 +54,7 @@ fn request_op(request: &Request) -> &'static str {
         Request::Peers => 8,
         Request::Clock => 9,
         Request::Find { .. } => 10,
+        Request::Consumers => 11,
     }]
 }
 
@@ -58,6 +72,7 @@ fn reply_op(reply: &Reply) -> &'static str {
         Reply::End => 9,
         Reply::Error { .. } => 10,
         Reply::Found { .. } => 11,
+        Reply::Consumers { .. } => 12,
     }]
 }
 

@@ -4,6 +4,8 @@
 //! the way. Everything around the events is checked by printing it again and
 //! comparing the bytes.
 
+mod parts;
+
 use super::frame::{FRAME_LIMIT_BYTES, FrameError, seal};
 use super::message::{Compared, Held, Refused, Reply, Request, WAIT_LIMIT_MS};
 use crate::event::rfc3339;
@@ -91,6 +93,7 @@ impl Request {
                 string(out, name);
                 out.extend_from_slice(format!(",\"op\":\"find\",\"wait_ms\":{wait_ms}}}").as_bytes());
             }
+            Self::Consumers => out.extend_from_slice(b"{\"op\":\"consumers\"}"),
             Self::Peers => out.extend_from_slice(b"{\"op\":\"peers\"}"),
             Self::Clock => out.extend_from_slice(b"{\"op\":\"clock\"}"),
         }
@@ -129,6 +132,7 @@ impl Request {
             },
             "get" => Self::Get { elements: strings(object, "elements")? },
             "find" => Self::Find { name: member(object, "name", text)?, wait_ms: member(object, "wait_ms", wait)? },
+            "consumers" => Self::Consumers,
             "peers" => Self::Peers,
             "clock" => Self::Clock,
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
@@ -191,6 +195,12 @@ impl Reply {
                 array(out, "{\"op\":\"ids\",\"ranges\":[", ranges, |out, held| held.json(out));
                 out.push(b'}');
             }
+            Self::Consumers { records } => {
+                array(out, "{\"op\":\"consumers\",\"records\":[", records, |out, record| {
+                    out.extend_from_slice(record);
+                });
+                out.push(b'}');
+            }
             Self::Peers { records } => {
                 array(out, "{\"op\":\"peers\",\"records\":[", records, |out, record| out.extend_from_slice(record));
                 out.push(b'}');
@@ -222,6 +232,7 @@ impl Reply {
                 asked: member(object, "asked", place)?,
                 answered: member(object, "answered", place)?,
             },
+            "consumers" => Self::Consumers { records: objects(object, "records")? },
             "peers" => Self::Peers { records: objects(object, "records")? },
             "clock" => Self::Clock { time: member(object, "time", moment)? },
             "began" => {
@@ -239,62 +250,6 @@ impl Reply {
             "end" => Self::End,
             "error" => Self::Error { code: member(object, "code", text)?, reason: member(object, "reason", text)? },
             _ => return Err(FrameError::UnknownOp(op.to_owned())),
-        })
-    }
-}
-
-impl Held {
-    fn json(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Same => out.extend_from_slice(b"{\"same\":true}"),
-            Self::Elements(elements) => {
-                array(out, "{\"elements\":[", elements, |out, element| string(out, element));
-                out.push(b'}');
-            }
-            Self::Pieces(pieces) => {
-                array(out, "{\"pieces\":[", pieces, |out, (to, fingerprint)| {
-                    out.push(b'{');
-                    member_text(out, "fingerprint", fingerprint);
-                    out.push(b',');
-                    member_text(out, "to", to);
-                    out.push(b'}');
-                });
-                out.push(b'}');
-            }
-        }
-    }
-
-    fn read(value: Value<'_>) -> Option<Self> {
-        inner(value, |object| {
-            if let Some(elements) = object.get("elements") {
-                return elements.elements()?.map(text).collect::<Option<_>>().map(Self::Elements);
-            }
-            let Some(pieces) = object.get("pieces") else { return object.get("same").map(|_| Self::Same) };
-            let piece = |object: &Object<'_>| Some((text(object.get("to")?)?, text(object.get("fingerprint")?)?));
-            pieces.elements()?.map(|value| inner(value, piece)).collect::<Option<_>>().map(Self::Pieces)
-        })
-    }
-}
-
-impl Refused {
-    fn json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"code\":");
-        string(out, &self.code);
-        out.extend_from_slice(b",\"id\":");
-        string(out, &self.id);
-        out.extend_from_slice(format!(",\"node_time\":\"{}\",\"reason\":", rfc3339(self.node_time)).as_bytes());
-        string(out, &self.reason);
-        out.push(b'}');
-    }
-
-    fn read(raw: &str) -> Option<Self> {
-        let mut scanner = Scanner::default();
-        let object = scanner.object(raw.as_bytes()).ok()?;
-        Some(Self {
-            id: text(object.get("id")?)?,
-            code: text(object.get("code")?)?,
-            reason: text(object.get("reason")?)?,
-            node_time: moment(object.get("node_time")?)?,
         })
     }
 }

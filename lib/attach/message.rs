@@ -80,6 +80,9 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// Which consumers the node remembers. Only on the node's own socket.
+    /// Answered by [`Reply::Consumers`].
+    Consumers,
     /// Which of these ranges the node holds otherwise, and what is in them.
     /// Answered by [`Reply::Ids`].
     Ids {
@@ -185,6 +188,11 @@ pub enum Reply {
     /// All that a consumer said it took is written down; the last reply to one
     /// that sends nothing more.
     Left,
+    /// The consumers, by name.
+    Consumers {
+        /// Each in its RFC 8785 form, not looked at: see [`crate::watch`].
+        records: Vec<WireRecord>,
+    },
     /// What there is of the ranges that were asked for, in their order. Where
     /// not all fits into the frame the last ones are left out, never the first.
     Ids {

@@ -30,6 +30,19 @@ pub struct Consumer {
     pub since_ms: Option<i64>,
 }
 
+/// A consumer, seen from beside the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// How far it has got.
+    pub consumer: Consumer,
+    /// Events behind that, of the time it wants.
+    pub waiting: u64,
+    /// When it last began or took something.
+    pub used: Timestamp,
+}
+
 /// Where consumers are kept: beside the events, so that a place and what it
 /// counts share one fate.
 pub trait Consumers {

@@ -1,6 +1,6 @@
 //! The event log as the mesh sees it: the port that `store` fills.
 
-use super::consume::Consumers;
+use super::consume::{Consumers, Known};
 use super::element::{Element, Span, Sum};
 use crate::event::Event;
 use crate::key::Did;
@@ -194,6 +194,10 @@ pub trait Reader: Send {
 
     /// Before the first event of this time or later in the order of arrival.
     fn before(&mut self, time_ms: i64) -> Result<u64, LogError>;
+
+    /// All consumers, by name. Takes as long as it takes to count what waits for
+    /// each.
+    fn known(&mut self) -> Result<Vec<Known>, LogError>;
 
     /// The event at `place` if it is a request that no Leader has answered.
     fn open_at(&mut self, place: u64, each: &mut dyn FnMut(Row<'_>)) -> Result<(), LogError>;

@@ -35,7 +35,7 @@ mod watch;
 
 pub use action::{Action, Verdict};
 pub use announce::Announced;
-pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, NAME_LIMIT, is_consumer_name};
+pub use consume::{CONSUMERS_LIMIT, Consumer, Consumers, Known, NAME_LIMIT, is_consumer_name};
 pub use dial::{Call, Remembered, Source, Target};
 pub use element::{Element, Span, Sum, count_in};
 pub use guard::{Admission, Denied, Guard, Limits, Offence, PATIENCE_MS, Pace};

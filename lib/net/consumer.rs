@@ -4,12 +4,15 @@
 use super::core::Ticket;
 use super::request::{Decoded, Shared, stopping};
 use crate::attach::{Reply, Request};
-use crate::mesh::{Input, Origin, Page, Reader, Subscription};
+use crate::canon::canonical;
+use crate::mesh::{Input, Known, Origin, Page, Reader, Subscription};
+use crate::watch::NamedReader;
+use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// A reader that was killed lets its name go once what it sent is read.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -163,6 +166,31 @@ pub(super) async fn forget<R: Reader + 'static>(name: String, shared: &Arc<Share
     let reply = shared.submit(Decoded::Other(Request::Forget { name }), Origin::Local).await.await;
     drop(turn);
     reply.unwrap_or_else(|_| stopping())
+}
+
+/// All consumers that the log knows, and whether somebody reads for each.
+pub(super) async fn list<R: Reader + 'static>(shared: &Arc<Shared<R>>) -> Reply {
+    let readers = shared.clone();
+    let known = spawn_blocking(move || readers.with_reader(Reader::known)).await;
+    let known = match known {
+        Ok(Ok(known)) => known,
+        Ok(Err(fault)) => return error("storage", &fault.to_string()),
+        Err(_) => return stopping(),
+    };
+    let held = shared.turns.names().clone();
+    let record = |known: &Known| {
+        canonical(&NamedReader {
+            v: 1,
+            name: known.name.clone(),
+            place: known.consumer.place,
+            waiting: known.waiting,
+            reading: held.contains(&known.name),
+            since: known.consumer.since_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            used: known.used,
+        })
+    };
+    // 256 names of 64 characters fit into a frame.
+    Reply::Consumers { records: known.iter().map(record).collect() }
 }
 
 /// Writes down what is taken behind `written`. One step is under way at a time;

@@ -172,6 +172,7 @@ async fn forward<R: Reader + 'static>(
                 continue;
             }
             Decoded::Other(Request::Forget { name }) => Turn::Reply(ready(consumer::forget(name, shared).await)),
+            Decoded::Other(Request::Consumers) => Turn::Reply(ready(consumer::list(shared).await)),
             decoded => Turn::Reply(shared.submit(decoded, Origin::Local).await),
         };
         if turns.send(turn).await.is_err() || bad {

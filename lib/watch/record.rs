@@ -275,7 +275,7 @@ impl State {
 }
 
 /// Times as RFC 3339 with milliseconds.
-mod moment {
+pub(super) mod moment {
     use crate::event::rfc3339;
     use jiff::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};

@@ -40,6 +40,7 @@ fn requests() -> Vec<Request> {
         Request::Took { place: 0 },
         Request::Forget { name: "\"".into() },
         Request::Find { name: "458RV".into(), wait_ms: WAIT_LIMIT_MS },
+        Request::Consumers,
         Request::Peers,
         Request::Clock,
         Request::Ids { only: None, news: true, ranges: vec![] },
@@ -75,6 +76,7 @@ fn replies() -> Vec<Reply> {
         Reply::Left,
         Reply::Peers { records: vec![br#"{"type":"node"}"#.to_vec(), b"{}".to_vec()] },
         Reply::Peers { records: vec![] },
+        Reply::Consumers { records: vec![br#"{"type":"consumer"}"#.to_vec()] },
         Reply::Clock { time: time("2026-01-02T03:04:05.678Z") },
         Reply::Ids {
             ranges: vec![

@@ -9,8 +9,8 @@ use super::rows::{Kept, Rows, Undo};
 use crate::event::Event;
 use crate::key::Did;
 use crate::mesh::{
-    Consumer, Consumers, Element, Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Row, Set, Span, Sum, Sums,
-    Totals, View,
+    Consumer, Consumers, Element, Floors, Id, Known, Log, LogError, Mark, Opener, Pruned, Reader, Record, Row, Set,
+    Span, Sum, Sums, Totals, View,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -258,6 +258,19 @@ impl Reader for Memory {
             }
         }
         Ok(())
+    }
+
+    fn known(&mut self) -> Result<Vec<Known>, LogError> {
+        let rows = self.rows();
+        let consumers = self.consumers.lock().expect("no test panics with it");
+        let known = |(name, consumer): (&String, &Consumer)| {
+            let is_wanted =
+                |row: &&Kept| consumer.since_ms.is_none_or(|since| row.event.time().as_millisecond() >= since);
+            let behind = rows.by_place.range(consumer.place + 1..).map(|(_, row)| row);
+            let waiting = behind.filter(is_wanted).count() as u64;
+            Known { name: name.clone(), consumer: *consumer, waiting, used: Timestamp::UNIX_EPOCH }
+        };
+        Ok(consumers.iter().map(known).collect())
     }
 
     fn open_at(&mut self, place: u64, each: &mut dyn FnMut(Row<'_>)) -> Result<(), LogError> {

@@ -1,8 +1,9 @@
 //! Reading beside the node that writes.
 
 use super::{failed, last_place};
-use crate::mesh::{self, LogError, Row};
+use crate::mesh::{self, Consumer, Known, LogError, Row};
 use crate::store::database::Database;
+use jiff::Timestamp;
 use rusqlite::{Connection, Rows};
 
 /// A second, read-only handle on `log.db`.
@@ -37,6 +38,25 @@ impl mesh::Reader for Reader {
         const FIRST: &str = "SELECT coalesce(min(place) - 1, (SELECT coalesce(max(place), 0) FROM events))
             FROM events WHERE time_ms >= ?1";
         self.run(|sql| Ok(sql.prepare_cached(FIRST)?.query_row([time_ms], |row| row.get::<_, i64>(0))?.unsigned_abs()))
+    }
+
+    fn known(&mut self) -> Result<Vec<Known>, LogError> {
+        // The index alone is read: the events themselves would be the whole log.
+        const ALL: &str = "SELECT name, place, since_ms, used_ms,
+                (SELECT count(*) FROM events INDEXED BY by_time
+                    WHERE time_ms >= coalesce(since_ms, -9223372036854775808) AND events.place > consumers.place)
+            FROM consumers ORDER BY name";
+        self.run(|sql| {
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(Known {
+                    name: row.get(0)?,
+                    consumer: Consumer { place: row.get::<_, i64>(1)?.unsigned_abs(), since_ms: row.get(2)? },
+                    used: Timestamp::from_millisecond(row.get(3)?).unwrap_or_default(),
+                    waiting: row.get::<_, i64>(4)?.unsigned_abs(),
+                })
+            };
+            sql.prepare_cached(ALL)?.query_map([], read)?.collect()
+        })
     }
 
     fn open_at(&mut self, place: u64, each: &mut dyn FnMut(Row<'_>)) -> Result<(), LogError> {

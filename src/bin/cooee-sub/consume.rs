@@ -5,6 +5,7 @@ use super::Sub;
 use super::subscribe::{PATIENCE, PATIENCE_SEARCHING, attach, failure, short, wanted};
 use cooee::attach::{Client, ClientError, Reply, Request};
 use cooee::cli::{Exit, Failure, Folder, Io, Wait};
+use cooee::watch::NamedReader;
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 
@@ -171,16 +172,37 @@ impl Consumer<'_> {
     }
 }
 
-pub fn forget(io: &Io, folder: &Folder, name: &str, arguments: &Sub) -> Result<Exit, Failure> {
+/// One question and its answer.
+fn ask(io: &Io, folder: &Folder, arguments: &Sub, request: &Request, patience: Duration) -> Result<Reply, Failure> {
     let (mut client, node) = attach(io, folder, arguments)?;
-    let deadline = PATIENCE.map(|patience| Instant::now() + patience);
-    let asked = client.send(&Request::Forget { name: name.to_owned() }, deadline);
-    let reply = asked.and_then(|()| client.receive(deadline));
+    let deadline = Some(Instant::now() + patience);
+    let reply = client.send(request, deadline).and_then(|()| client.receive(deadline));
     drop(client);
     if let Some(node) = node {
         node.stop();
     }
-    match reply.map_err(failure)? {
+    reply.map_err(failure)
+}
+
+/// The names that the node remembers.
+pub fn list(io: &mut Io, folder: &Folder, arguments: &Sub) -> Result<Exit, Failure> {
+    // What waits for each is counted.
+    match ask(io, folder, arguments, &Request::Consumers, PATIENCE_SEARCHING)? {
+        Reply::Consumers { records } => {
+            for record in records {
+                let record = NamedReader::read(&record).map_err(Failure::temporary)?;
+                io.out.line(&serde_json::to_vec(&record).expect("texts and numbers are JSON"))?;
+            }
+            Ok(Exit::Done)
+        }
+        Reply::Error { reason, .. } => Err(Failure::temporary(reason)),
+        _ => Err(Failure::temporary("the node's reply is for another request")),
+    }
+}
+
+pub fn forget(io: &Io, folder: &Folder, name: &str, arguments: &Sub) -> Result<Exit, Failure> {
+    let request = Request::Forget { name: name.to_owned() };
+    match ask(io, folder, arguments, &request, PATIENCE.unwrap_or(PATIENCE_SEARCHING))? {
         Reply::End => Ok(Exit::Done),
         Reply::Error { code, reason } if code == "unknown" => Err(Failure::no(reason)),
         Reply::Error { reason, .. } => Err(Failure::temporary(reason)),

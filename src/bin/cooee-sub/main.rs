@@ -14,13 +14,15 @@ use std::process::ExitCode;
 
 /// What only a reader has.
 const SUBSCRIBING: [&str; 8] = ["patterns", "count", "since", "types", "unanswered", "name", "no_follow", "timeout"];
+/// What else there is to do with names.
+const NAMES: [&str; 2] = ["forget", "consumers"];
 
 /// Print the events that match UCXL patterns, as they come; or be this folder's node
 #[derive(Parser)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag
 struct Sub {
     /// UCXL patterns; `any` and `*` match everything in their place
-    #[arg(value_name = "PATTERN", required_unless_present_any = ["serve", "forget"])]
+    #[arg(value_name = "PATTERN", required_unless_present_any = ["serve", "forget", "consumers"])]
     patterns: Vec<String>,
     /// End after N events; fewer is exit 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -40,6 +42,9 @@ struct Sub {
     /// Forget the consumer of this name
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = SUBSCRIBING)]
     forget: Option<String>,
+    /// Print the names that are remembered, and how much waits for each
+    #[arg(long, conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
+    consumers: bool,
     /// End when the stored events are printed; all of them, without --since
     #[arg(long)]
     no_follow: bool,
@@ -47,10 +52,10 @@ struct Sub {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<SignedDuration>,
     /// Be the node of this folder, until SIGTERM
-    #[arg(long, conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
+    #[arg(long, conflicts_with_all = SUBSCRIBING, conflicts_with_all = NAMES)]
     serve: bool,
     /// As a node, say every 30 s how the agents are that this file names
-    #[arg(long, value_name = "FILE", conflicts_with_all = SUBSCRIBING, conflicts_with = "forget")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = SUBSCRIBING, conflicts_with_all = NAMES)]
     present: Option<PathBuf>,
     /// As a node, listen here; may be repeated; without it only call others
     #[arg(long, value_name = "MULTIADDR")]
@@ -98,6 +103,9 @@ cooee.enrolled.v1";
             }
             node.until_signal().map_err(serve::failure)?;
             return Ok(Exit::Done);
+        }
+        if self.consumers {
+            return consume::list(io, &folder, &self);
         }
         match (&self.name, &self.forget) {
             (_, Some(name)) => consume::forget(io, &folder, name, &self),
