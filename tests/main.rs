@@ -20,6 +20,7 @@ mod peers;
 mod present;
 mod protocol;
 mod register;
+mod renew;
 mod requests;
 mod seal;
 mod shell;

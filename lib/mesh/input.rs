@@ -2,6 +2,7 @@
 
 use super::dial::Source;
 use super::judge::Fault;
+use super::renew::Renewal;
 use crate::attach::{Reply, Request};
 use crate::event::Event;
 use crate::key::Did;
@@ -141,6 +142,13 @@ pub enum Input<T> {
         events: Vec<Event>,
         /// That record's value.
         there: Option<Vec<u8>>,
+    },
+    /// The fleet file has changed.
+    Renew {
+        /// Whom to tell whether it is taken.
+        ticket: T,
+        /// What it says now.
+        renewal: Box<Renewal>,
     },
     /// Nothing; time has passed.
     Tick,

@@ -166,6 +166,14 @@ pub trait Log: Consumers + Set + Send {
     /// Every event that says who belongs, in the order of arrival.
     fn records(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError>;
 
+    /// An author's events of one short type that say nothing of who belongs, as
+    /// the log has it down.
+    fn no_records(&self, author: &Did, kind: &str) -> Result<Vec<Vec<u8>>, LogError>;
+
+    /// Notes, in the batch that was begun, that an event says who belongs, or
+    /// that it does not.
+    fn mark(&mut self, element: &Element, record: Option<&Record>) -> Result<(), LogError>;
+
     /// Up to `most` open requests of one short type and one author, in the
     /// order of arrival.
     fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError>;

@@ -26,6 +26,7 @@ mod prune;
 mod put;
 mod rate;
 mod reconcile;
+mod renew;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 mod subscribe;
@@ -44,6 +45,7 @@ pub use judge::{Code, Fault, check};
 pub use log::{Floors, Id, Log, LogError, Mark, Opener, Pruned, Reader, Record, Row, Set, Totals, View, id_of};
 pub use members::Members;
 pub use node::{Config, Node};
+pub use renew::Renewal;
 pub use subscribe::{Page, Subscription, SubscriptionError};
 pub use sums::Sums;
 pub use watch::{CallFacts, Facts, PeerFacts};

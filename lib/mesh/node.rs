@@ -101,6 +101,7 @@ impl<L: Log, T> Node<L, T> {
             log_error: None,
             config,
         };
+        node.settle(false)?;
         node.learn_again()?;
         Ok(node)
     }
@@ -148,6 +149,7 @@ impl<L: Log, T> Node<L, T> {
             Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
             Input::LookedUp { lookup, events, over } => self.looked_up(lookup, &events, over, now, batch),
             Input::Offered { name, events, there } => self.offered((name, events), there, now, batch),
+            Input::Renew { ticket, renewal } => self.renew(ticket, *renewal, now, batch),
             Input::Tick => self.tick(now, batch),
             Input::Stop => {
                 self.stopping = true;
@@ -245,7 +247,7 @@ impl<L: Log, T> Node<L, T> {
         self.prune(now, batch);
     }
 
-    fn learn_again(&mut self) -> Result<(), LogError> {
+    pub(super) fn learn_again(&mut self) -> Result<(), LogError> {
         let mut members = Members::new(self.config.fleet.clone(), self.config.nodes.clone());
         self.log.records(&mut |wire| {
             if let Ok(event) = Event::from_wire(wire) {

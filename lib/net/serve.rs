@@ -2,13 +2,14 @@
 
 use super::core::{self, Clock, QUEUE, Ticket};
 use super::drive::{Command, Driver};
+use super::renew::Renewer;
 use super::request::Shared;
 use super::swarm::{Names, build};
 use super::traffic::Meter;
-use super::{peer, remember, socket};
+use super::{peer, remember, renew, socket};
 use crate::enrol::Fleet;
 use crate::key::Key;
-use crate::mesh::{self, Limits, Log, LogError, Node, Target};
+use crate::mesh::{self, Limits, Log, LogError, Node};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use rustix::fs::{FlockOperation, flock};
@@ -151,6 +152,7 @@ pub struct Running {
     stopping: watch::Sender<bool>,
     /// All of them free: nobody is connected to the socket.
     places: Arc<Semaphore>,
+    renewer: Option<Renewer>,
     socket: PathBuf,
     _claim: Claim,
 }
@@ -173,15 +175,15 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
         .map_err(network)?;
     let entered = runtime.enter();
     let opener = log.opener();
-    let nodes = config.fleet.iter().flat_map(|fleet| &fleet.nodes);
-    let nodes: Vec<Multiaddr> = nodes.filter_map(|text| peer::address(text).ok()).collect();
-    // Ourselves we do not call.
+    let mut nodes: Vec<Multiaddr> = Vec::new();
+    for address in config.fleet.iter().flat_map(renew::addresses) {
+        match address {
+            Ok(address) => nodes.push(address),
+            Err((text, error)) => config.say.say(&format!("fleet.json: \"{text}\" is not called: {error}")),
+        }
+    }
     let own = config.key.did();
-    let mut targets: Vec<Multiaddr> = config.peers;
-    targets.extend(nodes.iter().cloned());
-    targets.retain(|address| peer::peer_of(address) != Some(own));
-    targets.sort_unstable();
-    targets.dedup();
+    let targets = renew::targets(&config.peers, &nodes, &own);
     let finds = config.mdns && config.fleet.is_some() && !stays_here(&config.listen);
     let remembered = remember::read(&config.peers_file).unwrap_or_else(|damaged| {
         config.say.say(&damaged.to_string());
@@ -198,10 +200,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             fleet: config.fleet,
             leads: config.leads,
             nodes: Arc::new(nodes.iter().filter_map(peer::peer_of).collect()),
-            targets: targets
-                .iter()
-                .map(|address| Target { peer: peer::peer_of(address), address: peer::place(address) })
-                .collect(),
+            targets,
             seed: seed().map_err(network)?,
             log_limit_bytes: config.log_limit_bytes,
         },
@@ -247,7 +246,18 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     runtime.spawn(socket::accept(listener, shared));
     runtime.spawn(tick(inputs.clone()));
     drop(entered);
-    Ok(Running { runtime, core, inputs, commands, stopping, places, socket: config.socket, _claim: config.claim })
+    let renewer = Renewer { inputs: inputs.downgrade(), peers: config.peers, own };
+    Ok(Running {
+        runtime,
+        core,
+        inputs,
+        commands,
+        stopping,
+        places,
+        renewer: Some(renewer),
+        socket: config.socket,
+        _claim: config.claim,
+    })
 }
 
 /// Is every address to listen on one of this machine only? Then the network
@@ -295,6 +305,11 @@ async fn tick<T: Send + 'static>(inputs: mpsc::Sender<mesh::Input<T>>) {
 }
 
 impl Running {
+    /// What gives the node its fleet file again; there is one.
+    pub fn renewer(&mut self) -> Option<Renewer> {
+        self.renewer.take()
+    }
+
     /// Runs until SIGTERM or SIGINT, then stops.
     pub fn until_signal(self) -> Result<(), ServeError> {
         let network = |error: io::Error| ServeError::Network(error.into());

@@ -6,6 +6,7 @@
 //! the driver reads.
 
 mod entry;
+mod given;
 mod place;
 mod random;
 #[cfg(test)]
@@ -104,15 +105,7 @@ impl Calls {
             random: Random(seed),
         };
         for target in targets {
-            let place = Place::new(target.address.clone(), Source::Given, 0);
-            let Some(peer) = target.peer else {
-                calls.nameless.push(Nameless { place, calling: None, answered: None });
-                continue;
-            };
-            if !calls.given.contains(&peer) {
-                calls.given.push(peer);
-            }
-            calls.peers.entry(peer).or_default().places.push(place);
+            calls.add(target, 0);
         }
         calls
     }

@@ -160,6 +160,20 @@ impl Log for Memory {
         Ok(())
     }
 
+    fn no_records(&self, author: &Did, kind: &str) -> Result<Vec<Vec<u8>>, LogError> {
+        Ok(self.select(|row| row.record.is_none() && row.event.author() == *author && row.event.kind() == kind))
+    }
+
+    fn mark(&mut self, element: &Element, record: Option<&Record>) -> Result<(), LogError> {
+        let mut rows = self.rows();
+        rows.write()?;
+        let Some(place) = rows.places.get(element).copied() else { return Ok(()) };
+        let row = rows.by_place.get_mut(&place).expect("it was just there");
+        let before = std::mem::replace(&mut row.record, record.cloned());
+        rows.undo.push(Undo::Mark(place, before));
+        Ok(())
+    }
+
     fn with_id(&self, id: &Id) -> Result<Vec<Vec<u8>>, LogError> {
         Ok(self.rows().with_id(id).map(|row| row.event.wire().to_vec()).collect())
     }

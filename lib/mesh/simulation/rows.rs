@@ -35,6 +35,7 @@ impl Kept {
 pub enum Undo {
     Insert(u64),
     Close(u64),
+    Mark(u64, Option<Record>),
     Remove(Kept),
     Floors(Floors),
 }
@@ -143,6 +144,11 @@ impl Rows {
                 Undo::Close(place) => {
                     if let Some(row) = self.by_place.get_mut(&place) {
                         row.open = true;
+                    }
+                }
+                Undo::Mark(place, record) => {
+                    if let Some(row) = self.by_place.get_mut(&place) {
+                        row.record = record;
                     }
                 }
                 Undo::Remove(row) => self.add(row),

@@ -15,7 +15,7 @@ pub use schema::LOG;
 use super::database::{Database, Error};
 use crate::event::Event;
 use crate::key::Did;
-use crate::mesh::{self, Element, Floors, Id, LogError, Mark, Opener, Pruned, Sums, Totals, id_of};
+use crate::mesh::{self, Element, Floors, Id, LogError, Mark, Opener, Pruned, Record, Sums, Totals, id_of};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::Path;
@@ -163,6 +163,24 @@ impl mesh::Log for Log {
             }
             Ok(())
         })
+    }
+
+    fn no_records(&self, author: &Did, kind: &str) -> Result<Vec<Vec<u8>>, LogError> {
+        self.wires(
+            "SELECT wire FROM events WHERE substr(author, 1, 8) = substr(?1, 1, 8) AND author = ?1 AND kind = ?2
+                AND about IS NULL ORDER BY place",
+            params![author.public_key(), kind],
+        )
+    }
+
+    fn mark(&mut self, element: &Element, record: Option<&Record>) -> Result<(), LogError> {
+        const MARK: &str = "UPDATE events SET about = ?2, revokes = ?3 WHERE element = ?1";
+        // One that is a record no more may be removed, however old it is.
+        self.oldest = self.oldest.min(*element);
+        let about = record.map(|record| *record.about.public_key());
+        let revokes = record.is_some_and(|record| record.revokes);
+        self.run(|sql| sql.prepare_cached(MARK)?.execute(params![element.0, about, revokes]))?;
+        Ok(())
     }
 
     fn open_requests(&self, kind: &str, author: &Did, most: usize) -> Result<Vec<Vec<u8>>, LogError> {

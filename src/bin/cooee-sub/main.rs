@@ -2,6 +2,7 @@
 
 mod consume;
 mod present;
+mod renew;
 mod serve;
 mod subscribe;
 

@@ -1,7 +1,8 @@
 //! The node: what it needs from its folder, and what its faults mean to a shell.
 
-use super::Sub;
+use super::{Sub, renew};
 use cooee::cli::{Failure, Folder, Io};
+use cooee::enrol::Fleet;
 use cooee::net::{self, Claim, Config, Limits, Multiaddr, Running, Say, ServeError};
 use cooee::store;
 
@@ -19,11 +20,10 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
     };
     folder.create()?;
     let key = folder.key("host.key")?;
+    // Before it is read, so that no change is missed.
+    let stamp = renew::stamp(folder);
     let fleet = folder.fleet()?;
-    let leads = match &fleet {
-        Some(fleet) if folder.file("leader.key").exists() => fleet.is_leader(&folder.key("leader.key")?.did()),
-        _ => false,
-    };
+    let leads = fleet.as_ref().map_or(Ok(false), |fleet| leads(folder, fleet))?;
     let claim = Claim::take(folder.path()).map_err(failure)?;
     let log = store::Log::open(&folder.file("log.db"))?;
     let config = Config {
@@ -41,7 +41,16 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
         limits,
         say: Say::new(io.teller()),
     };
-    net::start(config, log).map_err(failure)
+    let mut running = net::start(config, log).map_err(failure)?;
+    if let Some(renewer) = running.renewer() {
+        renew::start(io, folder, renewer, stamp);
+    }
+    Ok(running)
+}
+
+/// Is this folder a Leader's?
+pub fn leads(folder: &Folder, fleet: &Fleet) -> Result<bool, Failure> {
+    Ok(folder.file("leader.key").exists() && fleet.is_leader(&folder.key("leader.key")?.did()))
 }
 
 fn address(flag: &str, text: &str) -> Result<Multiaddr, Failure> {
