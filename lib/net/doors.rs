@@ -120,7 +120,8 @@ impl NetworkBehaviour for Doors {
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
         let now_ms = self.clock.now().uptime_ms;
-        self.guard.arrives(connection, ip_of(remote), now_ms).map_err(ConnectionDenied::new)
+        let proved = remote.iter().any(|part| matches!(part, Protocol::Tcp(_)));
+        self.guard.arrives(connection, ip_of(remote), proved, now_ms).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(

@@ -1,4 +1,5 @@
-//! A libp2p client that keeps no rule: streams by hand over Noise and Yamux.
+//! A libp2p client that keeps no rule: streams by hand, over Noise and Yamux or
+//! over QUIC.
 
 use futures::future::poll_fn;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -6,7 +7,8 @@ use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerExt as _, SubstreamBox};
 use libp2p::core::transport::{DialOpts, PortUse, Transport as _};
 use libp2p::core::{Endpoint, upgrade};
 use libp2p::identity::Keypair;
-use libp2p::{Multiaddr, noise, tcp, yamux};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, noise, quic, tcp, yamux};
 use std::io;
 use std::task::Poll;
 use std::time::Duration;
@@ -27,12 +29,17 @@ pub struct Peer {
 impl Peer {
     /// Calls; the node may have closed again when this returns.
     pub async fn call(address: &Multiaddr, key: Keypair) -> io::Result<Self> {
-        let mut transport = tcp::tokio::Transport::new(tcp::Config::default())
-            .upgrade(upgrade::Version::V1)
-            .authenticate(noise::Config::new(&key).map_err(io::Error::other)?)
-            .multiplex(yamux::Config::default())
-            .boxed();
-        let address: Multiaddr = address.iter().take(2).collect();
+        let mut transport = if address.iter().any(|part| part == Protocol::QuicV1) {
+            let quic = quic::tokio::Transport::new(quic::Config::new(&key));
+            quic.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed()
+        } else {
+            tcp::tokio::Transport::new(tcp::Config::default())
+                .upgrade(upgrade::Version::V1)
+                .authenticate(noise::Config::new(&key).map_err(io::Error::other)?)
+                .multiplex(yamux::Config::default())
+                .boxed()
+        };
+        let address: Multiaddr = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
         let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
         let dialing = transport.dial(address, options).map_err(io::Error::other)?;
         let (_, muxer) = timeout(PATIENCE, dialing).await?.map_err(io::Error::other)?;

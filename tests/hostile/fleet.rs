@@ -53,13 +53,21 @@ impl Node {
     }
 
     pub fn address(&self) -> Multiaddr {
+        self.listens("/tcp/")
+    }
+
+    /// Where it is called by QUIC, if it was told to listen so.
+    pub fn quic(&self) -> Multiaddr {
+        self.listens("/quic-v1/")
+    }
+
+    fn listens(&self, how: &str) -> Multiaddr {
         let text = fs::read_to_string(self.folder.path().join("listen")).expect("its addresses");
-        text.lines().next().expect("one").parse().expect("a multiaddr")
+        text.lines().find(|line| line.contains(how)).expect("one").parse().expect("a multiaddr")
     }
 
     pub fn port(&self) -> u16 {
-        let text = self.address().to_string();
-        text.split('/').nth(4).and_then(|port| port.parse().ok()).expect("a TCP port")
+        port_of(&self.address())
     }
 
     pub fn said(&self) -> String {
@@ -72,9 +80,18 @@ impl Node {
 
     /// The most memory that it has had at once.
     pub fn peak_kb(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("it is told");
         line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+    }
+
+    /// The memory that it has now.
+    pub fn memory_kb(&self) -> u64 {
+        self.status("VmRSS:")
     }
 
     /// The ids in its log.
@@ -101,6 +118,11 @@ impl Node {
     }
 }
 
+/// Of TCP or UDP.
+pub fn port_of(address: &Multiaddr) -> u16 {
+    address.to_string().split('/').nth(4).and_then(|port| port.parse().ok()).expect("a port")
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -124,12 +146,17 @@ pub struct Fleet {
 impl Fleet {
     /// Both run, know of each other, and one note has gone from one to the other.
     pub fn found() -> Self {
+        Self::found_with(&[])
+    }
+
+    /// The same, where the node that is attacked is told more.
+    pub fn found_with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         key_command(&["found", "--dir"], folder.path(), None);
         let leader = read_key(&folder.path().join("leader.key")).expect("a leader's key");
         let text = fs::read(folder.path().join("fleet.json")).expect("a fleet file");
         let id = cooee::enrol::Fleet::parse(&text).expect("a fleet").fleet;
-        let attacked = Node::start(folder, &[]);
+        let attacked = Node::start(folder, arguments);
         let (second, welcome, _) = joined(&attacked, &leader, &[]);
         put(&attacked, &[welcome]);
         let mut fleet = Self { attacked, second, leader, id, honest: Vec::new() };

@@ -11,6 +11,8 @@ mod fleet;
 mod frames;
 mod gossip;
 mod hearing;
+mod memory;
+mod quic;
 mod socket;
 
 use crate::shell::until;
@@ -71,6 +73,58 @@ fn strangers_beyond_the_limit_are_not_let_in_and_members_are() {
     });
     let said = fleet.attacked.said();
     assert!(said.contains("too many connections from one address"), "{said}");
+    fleet.is_whole();
+}
+
+const QUIC: [&str; 2] = ["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"];
+
+#[test]
+fn junk_datagrams_and_handshakes_that_are_left_hurt_nobody() {
+    let mut fleet = Fleet::found_with(&QUIC);
+    let address = fleet.attacked.quic();
+    let port = fleet::port_of(&address);
+    let member = members(&fleet, 1).remove(0);
+    for _ in 0..4 {
+        hostile(quic::junk(port, times(2_000, 25_000))).expect("sent");
+        fleet.say(10);
+    }
+    for _ in 0..2 {
+        hostile(async {
+            let open = quic::half_open(port, times(200, 2_500)).await;
+            assert!(open.len() >= 150, "{} handshakes were begun", open.len());
+            // From another address one is let in meanwhile.
+            let peer = client::Peer::call(&address, member.clone()).await.expect("a member is let in");
+            drop(peer.speak(&fleet.names().frames(), &frames::get()).await.expect("and heard"));
+            fleet.say(10);
+        });
+    }
+    fleet.is_whole();
+}
+
+/// What holds for TCP holds for QUIC.
+#[test]
+fn over_quic_strangers_are_bounded_and_junk_shuts_its_sender_out() {
+    let mut fleet = Fleet::found_with(&QUIC);
+    let (address, names) = (fleet.attacked.quic(), fleet.names());
+    let members = members(&fleet, gossip::KINDS + 3);
+    hostile(async {
+        let strangers = connections::strangers(&address, 100).await;
+        assert!((1..=64).contains(&strangers.len()), "{} are in", strangers.len());
+        let member = client::Peer::call(&address, members[0].clone()).await.expect("a member is let in");
+        drop(member.speak(&names.frames(), &frames::get()).await.expect("and heard"));
+        fleet.say(10);
+    });
+    assert!(fleet.attacked.said().contains("too many connections from one address"), "{}", fleet.attacked.said());
+    for (number, key) in members[3..].iter().enumerate() {
+        hostile(gossip::send(&address, &names, key.clone(), number, times(50, 2_000) as u64));
+    }
+    fleet.say(3);
+    let (_, let_in) = hostile(frames::flood(&address, &names, &members[1..2], times(400, 10_000)));
+    assert!(let_in >= 1, "a member was let in");
+    hostile(frames::never_reads(&address, &names, members[2].clone()));
+    hostile(frames::awaits(&address, &names, Keypair::generate_ed25519()));
+    fleet.say(10);
+    assert!(fleet.attacked.said().contains("shut out for a while"), "{}", fleet.attacked.said());
     fleet.is_whole();
 }
 

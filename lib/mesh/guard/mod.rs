@@ -18,7 +18,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Connections of one peer.
 const EACH_PEER: usize = 2;
-/// Incoming connections whose peer has not proved its key yet.
+/// Incoming connections whose peer has not proved its key yet: as many whose
+/// address is proved, and as many others.
 const PENDING: usize = 128;
 /// Of these, from one place; from one where bad peers were, the fewer.
 const PENDING_EACH_PLACE: usize = 32;
@@ -108,7 +109,8 @@ pub struct Guard<C> {
     everybody: bool,
     members: HashSet<Did>,
     revoked: HashSet<Did>,
-    pending: HashMap<C, Option<IpAddr>>,
+    /// Where they are, and whether that is proved.
+    pending: HashMap<C, (Option<IpAddr>, bool)>,
     here: BTreeMap<C, Here>,
     blame: Blame,
     paces: Paces,
@@ -137,18 +139,21 @@ impl<C: Copy + Ord + std::hash::Hash> Guard<C> {
         (self.everybody || self.members.contains(peer)) && !self.revoked.contains(peer)
     }
 
-    /// Somebody calls, who has said nothing yet.
-    pub fn arrives(&mut self, connection: C, address: Option<IpAddr>, now_ms: u64) -> Result<(), Denied> {
+    /// Somebody calls, who has said nothing yet. `proved`: it receives what is
+    /// sent to that address, as TCP has made sure. A datagram's sender may be
+    /// made up, so those take no places from the others.
+    pub fn arrives(&mut self, connection: C, address: Option<IpAddr>, proved: bool, now_ms: u64) -> Result<(), Denied> {
         let place = address.map(place);
-        if self.pending.len() >= PENDING {
+        let alike = || self.pending.values().filter(|(_, other)| *other == proved);
+        if alike().count() >= PENDING {
             return Err(Denied::Full);
         }
         let bad = place.is_some_and(|place| self.blame.place_banned(&place, now_ms));
         let most = if bad { PENDING_BAD_PLACE } else { PENDING_EACH_PLACE };
-        if self.pending.values().filter(|other| **other == place).count() >= most {
+        if alike().filter(|(other, _)| *other == place).count() >= most {
             return Err(Denied::Place);
         }
-        self.pending.insert(connection, place);
+        self.pending.insert(connection, (place, proved));
         Ok(())
     }
 

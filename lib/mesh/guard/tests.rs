@@ -18,14 +18,25 @@ fn guard(peers: usize) -> Guard<u32> {
 #[test]
 fn silent_callers_are_bounded_in_all_and_from_each_place() {
     let mut guard = guard(256);
-    let from_one = (0..100).filter(|n| guard.arrives(*n, Some(at(1)), 0).is_ok()).count();
+    let from_one = (0..100).filter(|n| guard.arrives(*n, Some(at(1)), true, 0).is_ok()).count();
     assert_eq!(from_one, 32);
-    let from_others = (100..1000).filter(|n| guard.arrives(*n, Some(at((n / 10) as u8)), 0).is_ok()).count();
+    let from_others = (100..1000).filter(|n| guard.arrives(*n, Some(at((n / 10) as u8)), true, 0).is_ok()).count();
     assert_eq!(from_others, 96);
-    assert_eq!(guard.arrives(1000, Some(at(200)), 0), Err(Denied::Full));
+    assert_eq!(guard.arrives(1000, Some(at(200)), true, 0), Err(Denied::Full));
     // Every other one fails, and makes room.
     (0..32).for_each(|n| guard.leaves(&n));
-    assert_eq!(guard.arrives(1000, Some(at(1)), 0), Ok(()));
+    assert_eq!(guard.arrives(1000, Some(at(1)), true, 0), Ok(()));
+}
+
+/// Whoever sends datagrams under others' addresses keeps nobody away who calls
+/// by TCP.
+#[test]
+fn addresses_that_are_made_up_take_no_places_from_others() {
+    let mut guard = guard(256);
+    let spoofed = (0..1000).filter(|n| guard.arrives(*n, Some(at((n % 200) as u8)), false, 0).is_ok()).count();
+    assert_eq!(spoofed, 128);
+    let honest = (1000..2000).filter(|n| guard.arrives(*n, Some(at((n % 200) as u8)), true, 0).is_ok()).count();
+    assert_eq!(honest, 128);
 }
 
 #[test]
