@@ -6,6 +6,7 @@ mod consumers;
 mod cooee_key;
 mod cooee_pub;
 mod cooee_sub;
+mod double;
 mod enrol;
 mod finding;
 mod hostile;

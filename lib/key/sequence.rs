@@ -29,6 +29,17 @@ pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
     Ok(from..to)
 }
 
+/// The first number that has not been allotted yet; 0 where none was.
+pub fn next(path: &Path) -> io::Result<u64> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a sequence number"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
 /// Starts again from `now_us`: a node has said that the numbers ran ahead of
 /// its clock.
 pub fn reset(path: &Path, now_us: u64) -> io::Result<()> {
@@ -45,7 +56,9 @@ mod tests {
     fn rises_over_clocks_that_go_back_and_processes_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("host.key.sequence");
+        assert_eq!(next(&path).expect("none"), 0);
         assert_eq!(allot(&path, 3, 1000).expect("first"), 1000..1003);
+        assert_eq!(next(&path).expect("some"), 1003);
         assert_eq!(allot(&path, 2, 10).expect("clock back"), 1003..1005);
         assert_eq!(allot(&path, 1, 5000).expect("clock on"), 5000..5001);
         let taken: Vec<_> = std::thread::scope(|scope| {

@@ -79,6 +79,14 @@ pub enum Action<T> {
     Admission(Did, Admission),
     /// A peer did what no honest one does.
     Blame(Did, Offence),
+    /// An event under this node's own key came from another machine, and was
+    /// made while this node ran.
+    Ours {
+        /// Its id.
+        id: String,
+        /// Its sequence number.
+        sequence: u64,
+    },
     /// The log failed; what depended on it was answered so.
     Failed(LogError),
 }

@@ -43,6 +43,8 @@ pub struct Config {
 /// One node over its log.
 pub struct Node<L, T> {
     pub(super) config: Config,
+    /// The host's key, as others know it.
+    pub(super) own: Did,
     pub(super) log: L,
     pub(super) members: Members,
     pub(super) waits: Waits<T>,
@@ -77,6 +79,7 @@ impl<L: Log, T> Node<L, T> {
     pub fn new(config: Config, log: L) -> Result<Self, LogError> {
         let calls = Calls::new(&config.targets, config.seed);
         let mut node = Self {
+            own: config.key.did(),
             members: Members::default(),
             log,
             waits: Waits::default(),

@@ -10,6 +10,7 @@ use super::node::{Batch, Node};
 use super::rate::Taken;
 use crate::attach::Refused;
 use crate::event::{Event, answers_of};
+use jiff::SignedDuration;
 
 /// What became of an event that passed the rules.
 enum Stored {
@@ -87,8 +88,12 @@ impl<L: Log, T> Node<L, T> {
         for event in events.into_iter().flatten() {
             if judge::judge(&event, &self.members, now.wall).is_err() {
                 verdict = Verdict::Ignore;
-            } else if let Stored::Failed = self.store(&event, batch) {
-                verdict = Verdict::Ignore;
+            } else {
+                match self.store(&event, batch) {
+                    Stored::New => self.is_ours(&event, now, batch),
+                    Stored::There => {}
+                    Stored::Failed => verdict = Verdict::Ignore,
+                }
             }
         }
         batch.actions.push(Action::Verdict(ticket, verdict));
@@ -97,9 +102,23 @@ impl<L: Log, T> Node<L, T> {
     /// Events fetched from a peer; they are not gossiped again.
     pub(super) fn fetched(&mut self, events: Vec<Event>, now: Now, batch: &mut Batch<T>) {
         for event in events {
-            if judge::judge(&event, &self.members, now.wall).is_ok() {
-                self.store(&event, batch);
+            if judge::judge(&event, &self.members, now.wall).is_ok()
+                && let Stored::New = self.store(&event, batch)
+            {
+                self.is_ours(&event, now, batch);
             }
+        }
+    }
+
+    /// What this host says comes through its own socket, or was said before the
+    /// node began. Else somebody else has its key. A Leader's may be in several
+    /// places.
+    fn is_ours(&self, event: &Event, now: Now, batch: &mut Batch<T>) {
+        let uptime = SignedDuration::from_millis(i64::try_from(now.uptime_ms).unwrap_or(i64::MAX));
+        let began = now.wall.saturating_sub(uptime).unwrap_or(now.wall);
+        let own = event.author() == self.own && !self.members.is_leader(&self.own);
+        if own && i128::from(event.sequence()) > i128::from(began.as_microsecond()) {
+            batch.actions.push(Action::Ours { id: event.id().to_owned(), sequence: event.sequence() });
         }
     }
 

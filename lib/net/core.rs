@@ -107,6 +107,7 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, peers_file: &Path, sa
         Action::Announce(records) => Some(Command::Announce(records)),
         Action::Hold(records) => Some(Command::Hold(records)),
         Action::Keep { record, there } => Some(Command::Keep(record, there)),
+        Action::Ours { id, sequence } => Some(Command::Ours { id, sequence }),
         Action::Members(members) => Some(Command::Members(members)),
         Action::Remember(peers) => {
             if let Err(error) = remember::write(peers_file, &peers) {

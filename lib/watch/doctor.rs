@@ -52,7 +52,7 @@ pub struct Enrolment {
 }
 
 /// The codes of all findings, for metrics: each is there, found or not.
-pub const CODES: [&str; 26] = [
+pub const CODES: [&str; 27] = [
     "no_node",
     "log_trouble",
     "disk_full",
@@ -61,6 +61,7 @@ pub const CODES: [&str; 26] = [
     "enrolment_expired",
     "enrolment_pending",
     "not_enrolled",
+    "key_elsewhere",
     "clock_skew",
     "not_permitted",
     "memory_limit",
@@ -98,6 +99,7 @@ pub fn diagnose(node: &Node, peers: &[Peer], enrolment: Option<&Enrolment>) -> V
     let mut found = Vec::new();
     disk(node, &mut found);
     membership(node, enrolment, &mut found);
+    double(node, &mut found);
     clocks(node, peers, &mut found);
     limits(node, &mut found);
     company(node, peers, &mut found);
@@ -159,6 +161,14 @@ fn membership(node: &Node, enrolment: Option<&Enrolment>, found: &mut Vec<Findin
             enrol,
         ),
     });
+}
+
+fn double(node: &Node, found: &mut Vec<Finding>) {
+    if let (Some(how), Some(at)) = (&node.key_elsewhere, node.key_elsewhere_at) {
+        let message = format!("this host's key is in use in another folder too, last seen at {at:.0}: {how}");
+        let hint = "end the node of one of the two; a folder that was copied needs a key of its own: cooee-key new";
+        found.push(finding(Severity::Bad, "key_elsewhere", message, hint));
+    }
 }
 
 fn clocks(node: &Node, peers: &[Peer], found: &mut Vec<Finding>) {

@@ -59,6 +59,11 @@ pub struct Node {
     /// When that was.
     #[serde(with = "moment::option")]
     pub log_error_at: Option<Timestamp>,
+    /// How it was seen that this host's key is in use in another folder too.
+    pub key_elsewhere: Option<String>,
+    /// When that was, the last time.
+    #[serde(with = "moment::option")]
+    pub key_elsewhere_at: Option<Timestamp>,
     /// What is free on the log's disk for the node.
     pub disk_free_bytes: Option<u64>,
     /// Memory of the process that is in RAM.

@@ -300,6 +300,7 @@ impl World {
             | Action::Remember(_)
             | Action::Members(_)
             | Action::Dropped { .. }
+            | Action::Ours { .. }
             | Action::Admission(..)
             | Action::Blame(..) => {}
             other => panic!("node {index}: {other:?}"),

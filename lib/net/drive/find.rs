@@ -63,6 +63,9 @@ impl<R: Reader + 'static> Driver<R> {
     /// Looks around, and closes what was made for one lookup.
     pub(super) fn sweep(&mut self) {
         self.swarm.behaviour_mut().routing.look(Instant::now());
+        if let Some(how) = self.double.met(Instant::now()) {
+            self.doubled(how);
+        }
         let over = |passing: &Passing| passing.since.elapsed() > PASSING;
         for (_, passing) in self.passing.extract_if(|_, passing| over(passing)) {
             self.swarm.close_connection(passing.connection);

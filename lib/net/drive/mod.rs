@@ -2,6 +2,7 @@
 //! what the node wants done goes to the swarm.
 
 mod calls;
+mod double;
 mod find;
 mod gossip;
 mod guard;
@@ -13,7 +14,7 @@ use self::find::{Passing, SWEEP_EVERY};
 use self::records::Records;
 use super::core::Ticket;
 use super::fault::innermost;
-use super::peer::peer_id_of;
+use super::peer::{peer_id_of, place};
 use super::request::Shared;
 use super::swarm::{Names, Protocols, ProtocolsEvent};
 use super::traffic::Meter;
@@ -23,13 +24,13 @@ use crate::mesh::{Admission, Announced, Call, Facts, Input, Offence, Reader};
 use futures::StreamExt as _;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns, ping};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Requests from other machines at work at once; more wait in their streams.
@@ -71,6 +72,8 @@ pub(super) enum Command {
     Admission(Did, Admission),
     /// A peer did what no honest one does.
     Blame(Did, Offence),
+    /// An event under our own key came from elsewhere.
+    Ours { id: String, sequence: u64 },
     /// Close every connection and end.
     Stop(oneshot::Sender<()>),
 }
@@ -104,6 +107,7 @@ pub(super) struct Driver<R> {
     asks: HashMap<OutboundRequestId, u64>,
     meter: Meter,
     sights: watch::Sights,
+    double: double::Double,
 }
 
 impl<R: Reader + 'static> Driver<R> {
@@ -149,6 +153,7 @@ impl<R: Reader + 'static> Driver<R> {
             asks: HashMap::new(),
             meter,
             sights: watch::Sights::default(),
+            double: double::Double::default(),
         };
         (driver, sender)
     }
@@ -205,6 +210,7 @@ impl<R: Reader + 'static> Driver<R> {
                     self.blame(&peer, offence);
                 }
             }
+            Command::Ours { id, sequence } => self.said_elsewhere(&id, sequence),
             Command::Stop(_) => {}
         }
     }
@@ -233,8 +239,17 @@ impl<R: Reader + 'static> Driver<R> {
                     self.parted(peer_id);
                 }
             }
-            SwarmEvent::IncomingConnectionError { peer_id, error, .. } => self.refused(peer_id, &error),
+            SwarmEvent::IncomingConnection { .. } => self.double.arrives(Instant::now()),
+            SwarmEvent::IncomingConnectionError { peer_id, error, .. } => {
+                if let ListenError::LocalPeerId { address } = &error {
+                    self.double.calls(&place(address), Instant::now());
+                }
+                self.refused(peer_id, &error);
+            }
             SwarmEvent::OutgoingConnectionError { connection_id, error, peer_id } => {
+                if let DialError::LocalPeerId { address } = &error {
+                    self.double.answers(&place(address), Instant::now());
+                }
                 self.call_refused(peer_id, &error);
                 self.call_failed(connection_id, &error);
             }

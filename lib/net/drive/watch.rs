@@ -160,6 +160,8 @@ impl<R: Reader + 'static> Driver<R> {
             log_newest: facts.totals.newest,
             log_error,
             log_error_at,
+            key_elsewhere: self.double.seen.as_ref().map(|(how, _)| how.clone()),
+            key_elsewhere_at: self.double.seen.as_ref().map(|(_, at)| *at),
             disk_free_bytes: self.disk_free_bytes(),
             memory_bytes: memory_bytes(),
             memory_limit_bytes: limits.memory_bytes,

@@ -36,6 +36,10 @@ fn limits_and_the_disk_are_bad_when_reached() {
     assert_eq!(bad(|node| node.disk_free_bytes = Some(DISK_LEAST_BYTES)), []);
     assert_eq!(bad(|node| node.disk_free_bytes = Some(DISK_LEAST_BYTES - 1)), [(Severity::Bad, "disk_full")]);
     assert_eq!(bad(|node| node.memory_bytes = Some(99)), []);
+    let twice = |node: &mut Node| {
+        (node.key_elsewhere, node.key_elsewhere_at) = (Some("there".to_owned()), Some(node.time));
+    };
+    assert_eq!(bad(twice), [(Severity::Bad, "key_elsewhere")]);
     assert_eq!(bad(|node| node.memory_bytes = Some(100)), [(Severity::Bad, "memory_limit")]);
     assert_eq!(bad(|node| node.connections_in = 9), []);
     assert_eq!(bad(|node| node.connections_in = 10), [(Severity::Bad, "connections_limit")]);
