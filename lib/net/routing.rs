@@ -11,12 +11,14 @@ use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig, RecordStore as _};
 use libp2p::kad::{self, BucketInserts, Caching, KBucketKey, Mode, QueryId, Quorum, Record, RecordKey, StoreInserts};
+use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
 };
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,14 @@ type Kad = kad::Behaviour<MemoryStore>;
 const RECORDS: usize = 2048;
 /// Of these, so many may be such as its own log has.
 const RECORDS_OF_LOG: usize = 1536;
-/// Calls of Kademlia's under way, at most.
+/// Calls of Kademlia's under way, at most,
 const CALLS: usize = 16;
+/// and those that wait for one of these to end.
+const CALLS_WAITING: usize = 64;
+/// Nodes that one lookup asks at once. Each that says nothing takes its place
+/// for ten seconds: where twenty of thirty did, lookups of three at once found
+/// two records of three within six seconds, those of sixteen all.
+const AT_ONCE: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 /// Addresses of one peer that are tried, at most.
 const ADDRESSES: usize = 8;
 /// The neighbourhood is looked at again so long after the first time: others
@@ -46,6 +54,7 @@ pub(super) struct Routing {
     /// Are addresses of this very machine worth a call?
     pub loopback: bool,
     calls: HashSet<ConnectionId>,
+    waiting: VecDeque<DialOpts>,
     /// When to look around next, and how long to wait after that.
     looks: (Instant, Duration),
 }
@@ -58,6 +67,7 @@ impl Routing {
             .set_record_filtering(StoreInserts::FilterBoth)
             .set_caching(Caching::Disabled)
             .set_query_timeout(QUERY_TIMEOUT)
+            .set_parallelism(AT_ONCE)
             .set_periodic_bootstrap_interval(None)
             .set_replication_interval(None)
             .set_publication_interval(None)
@@ -77,6 +87,7 @@ impl Routing {
             members: Some(HashSet::new()),
             loopback: false,
             calls: HashSet::new(),
+            waiting: VecDeque::new(),
             looks: (Instant::now(), LOOK_FIRST),
         }
     }
@@ -236,12 +247,18 @@ impl NetworkBehaviour for Routing {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
+            if self.calls.len() < CALLS
+                && let Some(opts) = self.waiting.pop_front()
+            {
+                self.calls.insert(opts.connection_id());
+                return Poll::Ready(ToSwarm::Dial { opts });
+            }
             match self.kad.poll(cx) {
                 Poll::Ready(ToSwarm::Dial { opts }) => {
                     let (peer_id, connection_id) = (opts.get_peer_id(), opts.connection_id());
-                    if peer_id.is_some_and(|peer| self.admits(&peer)) && self.calls.len() < CALLS {
-                        self.calls.insert(connection_id);
-                        return Poll::Ready(ToSwarm::Dial { opts });
+                    if peer_id.is_some_and(|peer| self.admits(&peer)) && self.waiting.len() < CALLS_WAITING {
+                        self.waiting.push_back(opts);
+                        continue;
                     }
                     let failure = DialFailure { peer_id, error: &DialError::Aborted, connection_id };
                     self.kad.on_swarm_event(FromSwarm::DialFailure(failure));
@@ -251,3 +268,6 @@ impl NetworkBehaviour for Routing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
