@@ -70,10 +70,9 @@ impl<L: Log, T> Node<L, T> {
 
     /// Puts into the DHT what is due.
     pub(super) fn announce(&mut self, now: Now, actions: &mut Vec<Action<T>>) {
-        if !self.gossips {
-            return;
-        }
-        let due = now.uptime_ms >= self.announces.at_ms;
+        // Who does not belong has nothing to spread, but says what it knows, even
+        // of its own revocation.
+        let due = self.gossips && now.uptime_ms >= self.announces.at_ms;
         let holds = self.announces.holds_at.is_some_and(|at| now.uptime_ms >= at);
         if !due && !holds {
             return;

@@ -2,6 +2,8 @@
 //! their own.
 
 mod lan;
+mod liar;
+mod names;
 
 use crate::node::{self, NOTE, enrolled, event, follow, hears, key, put};
 use crate::shell::until;
