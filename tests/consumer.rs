@@ -3,13 +3,18 @@
 
 use crate::cooee_sub::{ALL, Background, DEMO, LIMIT, all_data, command, cooee_sub, data, folder, node, say};
 use crate::shell::{self, until};
+use cooee::attach::{Reply, read_body};
 use predicates::str::contains;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const OTHER: &str = "ucxl://any:ops@COOEE:other/#";
@@ -112,9 +117,13 @@ fn a_name_has_one_reader_at_a_time() {
     }
     assert_eq!(line(&mut output).as_deref(), Some("1"), "the first goes on");
     first.0.kill().expect("our own child");
-    // Its name is free at once.
+    // Its name is free as soon as the node has seen it go.
     say_numbers(dir, 2, 3);
-    let next = printed(dir, &["--name", "one", "--no-follow", ALL]);
+    let next = until(LIMIT, || {
+        let output = cooee_sub(dir, &["--name", "one", "--no-follow", ALL]).output().expect("run");
+        (output.status.code() != Some(4)).then(|| texts(&all_data(&output.stdout)))
+    });
+    let next = next.expect("its name is free");
     assert!(next == ["2"] || next == ["1", "2"], "what was on its way may come twice: {next:?}");
 }
 
@@ -169,6 +178,80 @@ fn killed_nodes_lose_nothing_and_repeat_nothing() {
     assert_eq!(seen, numbers(0, COUNT));
     assert_eq!(consumer.ended(), Some(0));
     assert_eq!(printed(dir, &["--name", "lasting", "--no-follow", ALL]), [] as [String; 0]);
+}
+
+#[test]
+fn a_node_that_is_stopped_is_waited_for() {
+    let folder = folder();
+    let dir = folder.path();
+    let mut node = node_in(dir);
+    say_numbers(dir, 0, 2);
+    let (mut consumer, _, mut output) =
+        Background::start(command("cooee-sub", dir, &["--name", "lasting", "--since", "1h", "--count", "3", ALL]));
+    assert_eq!([0, 1].map(|_| line(&mut output)), ["0", "1"].map(|text| Some(text.to_owned())));
+    kill_process(Pid::from_child(&node.0), Signal::TERM).expect("our own child");
+    assert_eq!(node.ended(), Some(0));
+    let _node = node_in(dir);
+    say_numbers(dir, 2, 4);
+    assert_eq!(line(&mut output).as_deref(), Some("2"));
+    assert_eq!((line(&mut output), consumer.ended()), (None, Some(0)));
+    assert_eq!(printed(dir, &["--name", "lasting", "--no-follow", ALL]), ["3"]);
+}
+
+/// In a node's place, for one reader: what it asks for is read, the rest is for
+/// `then`.
+fn stand_in<T: Send + 'static>(dir: &Path, then: impl FnOnce(UnixStream) -> T + Send + 'static) -> JoinHandle<T> {
+    let socket = dir.join("node.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a reader");
+        std::fs::remove_file(socket).expect("our own file");
+        assert!(read_body(&mut stream, &mut Vec::new()).expect("a request"));
+        then(stream)
+    })
+}
+
+fn reply(mut stream: &UnixStream, reply: &Reply) {
+    let mut frame = Vec::new();
+    reply.frame(&mut frame).expect("fits");
+    stream.write_all(&frame).expect("it listens");
+}
+
+/// Which a node that is stopped says to those who have nothing left to tell it.
+#[test]
+fn a_nodes_farewell_is_no_end() {
+    let folder = folder();
+    let dir = folder.path();
+    let stopping = stand_in(dir, |stream| {
+        reply(&stream, &Reply::Began { place: 0, since: None });
+        reply(&stream, &Reply::Left);
+    });
+    let (mut consumer, _, mut output) =
+        Background::start(command("cooee-sub", dir, &["--name", "lasting", "--since", "1h", "--count", "1", ALL]));
+    stopping.join().expect("no panic");
+    let _node = node_in(dir);
+    say_numbers(dir, 0, 1);
+    assert_eq!(line(&mut output).as_deref(), Some("0"));
+    assert_eq!(consumer.ended(), Some(0));
+}
+
+/// What comes after a new name's first run waits for the second, so the node
+/// knows the name when that ends, however slow it is.
+#[test]
+fn a_new_name_is_known_before_its_readers_time_is_over() {
+    let folder = folder();
+    let dir = folder.path();
+    let slow = stand_in(dir, |stream| {
+        stream.set_read_timeout(Some(Duration::from_millis(300))).expect("not nothing");
+        let waits = (&stream).read(&mut [0]).is_err();
+        reply(&stream, &Reply::Began { place: 0, since: None });
+        stream.set_read_timeout(Some(LIMIT)).expect("not nothing");
+        assert_eq!((&stream).read(&mut [0]).expect("its end"), 0);
+        reply(&stream, &Reply::Left);
+        waits
+    });
+    assert_eq!(printed(dir, &["--name", "new", "--timeout", "1ms", ALL]), [] as [String; 0]);
+    assert!(slow.join().expect("no panic"), "its time was over long before");
 }
 
 /// The promise of the table: 10,000 events while the reader is away, over a

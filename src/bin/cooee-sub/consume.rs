@@ -15,6 +15,8 @@ const RETURN: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the node may take to write down what was taken last.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Where the node could not be told of all that was taken.
+const AGAIN: &str = "the last events may come again";
 
 /// A consumer while it runs.
 struct Consumer<'a> {
@@ -25,7 +27,8 @@ struct Consumer<'a> {
     deadline: Option<Instant>,
     /// Events that `--count` still wants.
     left: Option<u64>,
-    /// The last place that was taken, of those this process knows.
+    /// The last place that was taken, of those this process knows; none before
+    /// the node has said where it begins.
     taken: Option<u64>,
     /// Is there anything of that which the node may not have written down?
     untold: bool,
@@ -63,8 +66,9 @@ impl Consumer<'_> {
             }
             match self.find(true) {
                 Ok(found) => client = found,
-                // The reader has gone meanwhile: what it took is still to be told.
-                Err(closed) if closed.exit() == Exit::Done => break Err(closed),
+                // The reader has gone meanwhile, or its time is over: what it
+                // took is still to be told.
+                Err(ended) if ended.exit() == Exit::Done || self.is_over() => break Err(ended),
                 Err(failure) => return Err(failure),
             }
         };
@@ -72,8 +76,7 @@ impl Consumer<'_> {
         let patience = Instant::now() + RETURN;
         while !client.leave(Some(Instant::now() + FAREWELL)) && self.untold {
             if Instant::now() >= patience {
-                return Err(Failure::temporary("the node did not write down what was taken")
-                    .hint("the last events may come again"));
+                return Err(Failure::temporary("the node did not write down what was taken").hint(AGAIN));
             }
             client = self.find(false)?;
             // A node that goes away again is looked for again.
@@ -87,14 +90,15 @@ impl Consumer<'_> {
         self.io.log(|| "the node went away; waiting for it".to_owned());
         let patience = Instant::now() + RETURN;
         loop {
-            if reading && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if reading && self.is_over() {
                 return Err(short(self.left).err().unwrap_or_else(Failure::closed));
             }
             match Client::connect(&self.folder.socket()) {
                 Ok(client) => return Ok(client),
                 Err(ClientError::NoNode(_)) if Instant::now() < patience => {}
                 Err(ClientError::NoNode(_)) => {
-                    return Err(Failure::temporary("the node went away").hint("run it again: it goes on where it was"));
+                    let hint = if self.untold { AGAIN } else { "run it again: it goes on where it was" };
+                    return Err(Failure::temporary("the node went away").hint(hint));
                 }
                 Err(error) => return Err(failure(error)),
             }
@@ -104,6 +108,10 @@ impl Consumer<'_> {
                 return Err(Failure::closed());
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// Asks for what comes behind all that was taken.
@@ -125,10 +133,12 @@ impl Consumer<'_> {
         loop {
             let silent = patience.map(|patience| Instant::now() + patience);
             patience = self.arguments.no_follow.then_some(PATIENCE_SEARCHING);
-            let until = [self.deadline, silent].into_iter().flatten().min();
+            // A name that the node does not know yet is known when this ends.
+            let deadline = self.taken.and(self.deadline);
+            let until = [deadline, silent].into_iter().flatten().min();
             match self.io.out.wait(Some(client), until) {
                 Wait::Closed => return Ended::Over(Err(Failure::closed())),
-                Wait::Over if until == self.deadline && !self.arguments.no_follow => {
+                Wait::Over if until == deadline && !self.arguments.no_follow => {
                     return Ended::Over(short(self.left));
                 }
                 Wait::Over => return Ended::Over(Err(failure(ClientError::TimedOut))),
@@ -147,7 +157,8 @@ impl Consumer<'_> {
                     Err(ended) => return ended,
                 },
                 Reply::End if self.arguments.no_follow => return Ended::Over(short(self.left)),
-                Reply::End => return Ended::Lost,
+                // A node that stops says how far it has come.
+                Reply::End | Reply::Left => return Ended::Lost,
                 Reply::Error { code, .. } if code == "stopping" => return Ended::Lost,
                 Reply::Error { reason, .. } => return Ended::Over(Err(Failure::temporary(reason))),
                 _ => return Ended::Over(Err(Failure::temporary("the node's reply is for another request"))),

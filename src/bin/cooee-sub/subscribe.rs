@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// What one request may ask for.
 const PATTERNS_LIMIT: usize = 64;
 const TYPES_LIMIT: usize = 64;
-pub const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+/// A node whose disk is busy takes its time for an fsync.
+pub const PATIENCE: Option<Duration> = Some(Duration::from_secs(30));
 pub const PATIENCE_SEARCHING: Duration = Duration::from_mins(1);
 
 pub fn run(io: &mut Io, folder: &Folder, arguments: &Sub) -> Result<Exit, Failure> {
