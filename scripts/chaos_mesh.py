@@ -31,6 +31,7 @@ class Network:
         self.hub, self.nodes = None, []
 
     def build(self, count):
+        self.sweep()
         self.hub = self.space("hub")
         for side in "ab":
             self.inside(self.hub, "link", "add", "name", f"side-{side}", "up", "type", "bridge")
@@ -46,6 +47,21 @@ class Network:
             self.inside(name, "address", "add", f"{self.address(number)}/16", "dev", "net0")
             self.inside(name, "link", "set", "lo", "up")
             self.inside(name, "link", "set", "net0", "up")
+
+    @staticmethod
+    def sweep():
+        """Takes away the namespaces of a run that was killed, and who is in them."""
+        for line in run(["ip", "netns", "list"]).stdout.splitlines():
+            name = line.split()[0]
+            pid = name.removeprefix(f"{PREFIX}-").split("-")[0]
+            if not name.startswith(f"{PREFIX}-") or os.path.exists(f"/proc/{pid}"):
+                continue
+            for left in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
+                try:
+                    os.kill(int(left), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
 
     @staticmethod
     def address(number):

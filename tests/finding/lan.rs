@@ -1,5 +1,6 @@
 //! mDNS, on a network of three hosts that exists for this test only: each in a
-//! network namespace of its own, on one bridge.
+//! network namespace of its own, on one bridge in another. They have no names,
+//! so that any number of such networks can be at once.
 
 use super::{Host, LIMIT};
 use crate::node;
@@ -10,7 +11,8 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// Prints a line with the process whose namespace each host's is.
+/// Prints a line with the process whose namespace each host's is. It ends with
+/// its input, so however the test ends, also killed.
 const NETWORK: &str = r#"
 ip link set lo up
 ip link add br0 type bridge mcast_snooping 0
@@ -28,7 +30,7 @@ for n in 1 2 3; do
     hosts="$hosts $host"
 done
 echo $hosts
-wait
+read -r end || kill $hosts
 "#;
 
 struct Network {
@@ -41,7 +43,7 @@ impl Network {
         let mut command = Command::new("unshare");
         // Whoever is not root is it in a user namespace.
         command.arg(if rustix::process::geteuid().is_root() { "-n" } else { "-rn" });
-        command.args(["sh", "-ec", NETWORK]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        command.args(["sh", "-ec", NETWORK]).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut script = command.spawn().expect("util-linux's unshare");
         let mut line = String::new();
         let stdout = script.stdout.take().expect("piped");
@@ -93,12 +95,17 @@ fn nodes_of_one_lan_find_each_other_and_another_fleets_part() {
         command.arg(host.path());
         host.run(command, if number < 2 { &[42, 43] } else { &[] });
     }
+    // It calls whom it has found: those who found one another before ask around
+    // again only minutes later.
+    let welcome = node::enrolled(&node::key(2), &node::key(44), None);
+    node::put(&mut hosts[2].client(), &[&welcome]);
     let said = hosts[0].says("on the lan");
     hosts[1].hears(&said);
     hosts[0].hears(&hosts[1].says("heard"));
     let parted = || hosts.iter().any(|host| host.said().contains("is of another fleet: parting")).then_some(());
-    until(LIMIT, parted).expect("they met, and parted");
-    assert_eq!(node::read_all(&hosts[2].file("node.sock"), &node::everything()), []);
+    until(LIMIT, parted)
+        .unwrap_or_else(|| panic!("they did not meet and part: {:#?}", hosts.each_ref().map(Host::said)));
+    assert_eq!(node::read_all(&hosts[2].file("node.sock"), &node::everything()), [welcome]);
 
     // Told not to, it does not look.
     hosts[1].kill();
