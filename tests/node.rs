@@ -83,7 +83,7 @@ fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads:
 }
 
 pub fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_mins(1)
 }
 
 fn ask(client: &mut Client, request: &Request) -> Reply {
@@ -221,7 +221,7 @@ fn a_command_without_a_node_asks_another_machines() {
     let node = start_leading(folder.path(), 9, &fleet);
     let text = fs::read_to_string(folder.path().join("listen")).expect("its addresses");
     let address = net::address(text.trim()).expect("an address");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut dialer = Dialer::connect(std::slice::from_ref(&address), Some(&fleet.fleet), deadline).expect("it answers");
     assert_eq!(dialer.peer(), Some(key(9).did()));
     let request = event(&key(2), "enrol", SUBJECT, json!({}), None);
@@ -328,7 +328,7 @@ fn a_host_that_is_not_enrolled_gets_its_answer_and_then_belongs() {
 
     let request = event(&host, "enrol", SUBJECT, json!({}), None);
     assert_eq!(stored(&put(&mut to_host, &[&request])).0, [request.id()]);
-    let wait = Request::Await { ids: vec![request.id().to_owned()], wait_ms: 20_000 };
+    let wait = Request::Await { ids: vec![request.id().to_owned()], wait_ms: 30_000 };
     to_host.send(&wait, Some(soon())).expect("sent");
     hears(&mut at_leader, &[&before, &request]);
     assert_eq!(read_all(&socket_h, &everything()).len(), 1, "an outsider holds its own request only");
@@ -356,7 +356,7 @@ impl Process {
         command.args(["--serve", "--listen", "/ip4/127.0.0.1/tcp/0", "--dir"]).arg(folder);
         let quiet = || std::process::Stdio::null();
         let node = Self(command.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().expect("the command is built"));
-        crate::shell::until(Duration::from_secs(20), || socket.exists().then_some(())).expect("it is ready");
+        crate::shell::until(Duration::from_mins(1), || socket.exists().then_some(())).expect("it is ready");
         node
     }
 }
@@ -419,7 +419,7 @@ fn what_was_receipted_survives_a_kill_and_a_term() {
         }
         false
     }));
-    let ended = crate::shell::until(Duration::from_secs(20), || node.0.try_wait().expect("our own child"));
+    let ended = crate::shell::until(Duration::from_mins(1), || node.0.try_wait().expect("our own child"));
     assert_eq!(ended.expect("it ends").code(), Some(0));
     assert!(!socket.exists());
     let _node = Process::start(folder.path());
@@ -445,7 +445,7 @@ fn nodes_of_two_fleets_part_and_strangers_do_no_harm() {
     });
     let log = store::Log::open(&folders[1].path().join("log.db")).expect("a log");
     let other = net::start(config, log).expect("it runs");
-    parted.recv_timeout(Duration::from_secs(20)).expect("they part");
+    parted.recv_timeout(Duration::from_mins(1)).expect("they part");
 
     // What is no libp2p at all, and what stops in the middle of it.
     let port = address.split('/').nth(4).expect("a port");

@@ -77,6 +77,24 @@ fn all_of(file: &mut File) -> Vec<u8> {
     bytes
 }
 
+/// A port of loopback where nothing listens, and nothing else will as long as
+/// this lives; whoever is told of it may.
+pub struct ClosedPort {
+    _socket: tokio::net::TcpSocket,
+    pub port: u16,
+}
+
+impl ClosedPort {
+    pub fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        // So that a listener may share it, if it says the same.
+        socket.set_reuseaddr(true).expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let port = socket.local_addr().expect("bound").port();
+        Self { _socket: socket, port }
+    }
+}
+
 /// Asks again and again until there is an answer or the time is over.
 pub fn until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;

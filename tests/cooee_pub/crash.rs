@@ -128,7 +128,7 @@ fn on_a_full_disk_nothing_is_said_to_be_kept() {
         let line =
             "trap '' XFSZ; ulimit -f 2; { head -c 5000 /dev/zero | tr '\\0' x; echo; } | \"$0\" --dir \"$1\" \"$2\"";
         command.args(["-c", line, env!("CARGO_BIN_EXE_cooee-pub")]).arg(host.path()).arg(ADDRESS);
-        let ran = shell::run(&mut command, Duration::from_secs(30), false);
+        let ran = shell::run(&mut command, Duration::from_mins(1), false);
         let left: Vec<_> = fs::read_dir(host.path().join("spool")).expect("a folder").collect();
         assert!(left.is_empty(), "no part of a file is left: {left:?}");
         ran
@@ -239,7 +239,7 @@ fn a_closed_stdout_stops_no_event() {
     let line = "{ seq 500 | \"$0\" --dir \"$1\" \"$2\"; echo $? >&2; } | true; seq 3 | \"$0\" --dir \"$1\" \"$2\" >/dev/full; echo $? >&2";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", line, env!("CARGO_BIN_EXE_cooee-pub")]).arg(host.path()).arg(ADDRESS);
-    let ran = shell::run(&mut command, Duration::from_secs(30), false);
+    let ran = shell::run(&mut command, Duration::from_mins(1), false);
     let err = ran.err();
     assert!(err.starts_with("0\n") && err.ends_with("No space left on device (os error 28)\n2\n"), "{err}");
     assert_eq!(log.lock().expect("no panic").len(), 503);

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A node with its address, ended with the test.
 struct Node {
@@ -119,6 +119,8 @@ fn nobody_there_or_nobody_that_speaks_is_exit_4_in_time() {
         // Not the timeout itself, which a busy machine stretches: that it is one.
         assert!(began.elapsed() < LIMIT);
     }
+    // On a busy machine it may not have been called in time.
+    let _ = std::net::TcpStream::connect(("127.0.0.1", port));
     accepts.join().expect("no panic");
     assert_eq!(spool(host.path()).len(), 2);
 }

@@ -64,7 +64,10 @@ impl Network {
         if !rustix::process::geteuid().is_root() {
             command.args(["-U", "--preserve-credentials"]);
         }
-        command.args(["-t", &self.hosts[host], "-n"]).arg(crate::manual::bin_dir().join(name));
+        // Also the node ends with the test.
+        command
+            .args(["-t", &self.hosts[host], "-n", "setpriv", "--pdeathsig", "KILL"])
+            .arg(crate::manual::bin_dir().join(name));
         command
     }
 }

@@ -1,6 +1,6 @@
 //! What a member whose host was taken over can do to gossip; and a stranger.
 
-use super::client::{Peer, field, gossip_message, number, prefixed, varint};
+use super::client::{PATIENCE, Peer, field, gossip_message, number, prefixed, varint};
 use super::fleet::{NOTE, Names, event};
 use cooee::key::Key;
 use libp2p::Multiaddr;
@@ -123,7 +123,7 @@ pub async fn is_parted_with(address: &Multiaddr, names: &Names, key: Keypair, ki
     for _ in 0..3 {
         // A stranger's stream is not read: it does not end by itself.
         let speaking = peer.speak(&protocol, &bytes);
-        match tokio::time::timeout(std::time::Duration::from_secs(2), speaking).await {
+        match tokio::time::timeout(PATIENCE, speaking).await {
             Ok(Ok(stream)) => streams.push(stream),
             _ => break,
         }

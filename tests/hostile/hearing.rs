@@ -68,6 +68,12 @@ fn a_stranger_hears_nothing_until_it_is_a_member_and_nothing_once_it_is_revoked(
         let mut swarm = listener(&keypair(&host), &names, &address);
         // It has said that it listens, over the very connection that is later
         // taken up; what it hears proves that the wait was long enough.
+        let let_in = async {
+            while swarm.connected_peers().next().is_none() {
+                swarm.select_next_some().await;
+            }
+        };
+        timeout(Duration::from_mins(1), let_in).await.expect("it is let in");
         for _ in 0..5 {
             fleet.say(1);
             assert!(!hears(&mut swarm, Duration::from_millis(400)).await, "a stranger heard a note");

@@ -52,7 +52,11 @@ fn probed(arguments: &[&str]) -> Value {
 
 /// The reason why the one Ollama server gave nothing.
 fn reason(url: &str) -> String {
-    let record = probed(&["--ollama", url, "--timeout", "500ms"]);
+    reason_within("1m", url)
+}
+
+fn reason_within(timeout: &str, url: &str) -> String {
+    let record = probed(&["--ollama", url, "--timeout", timeout]);
     assert_eq!(record["models"], json!([]), "{record}");
     assert_eq!(record["servers"][0]["models"], Value::Null, "{record}");
     record["servers"][0]["reasons"]["models"].as_str().expect("a reason").to_owned()
@@ -173,12 +177,12 @@ fn long_answers_are_cut_off() {
 fn silence_and_junk_cost_the_timeout_at_most() {
     // Each of these would hold a careless client for ever.
     let mute = talker(std::mem::forget);
-    assert_eq!(reason(&mute), "it does not answer in time");
+    assert_eq!(reason_within("500ms", &mute), "it does not answer in time");
     let stuck = talker(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"models\":");
         std::mem::forget(stream);
     });
-    assert_eq!(reason(&stuck), "it does not answer in time");
+    assert_eq!(reason_within("500ms", &stuck), "it does not answer in time");
     let cut = talker(|mut stream| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"models\":");
@@ -189,8 +193,8 @@ fn silence_and_junk_cost_the_timeout_at_most() {
         let _ = stream.write_all(b"\x00\xff\x1b[31m SSH-2.0-OpenSSH\r\n\r\n");
     });
     assert!(reason(&junk).starts_with("it does not speak HTTP: "), "{}", reason(&junk));
-    let away = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    assert_eq!(reason(&format!("http://{away}")), "nobody listens there");
+    let away = crate::shell::ClosedPort::new();
+    assert_eq!(reason(&format!("http://127.0.0.1:{}", away.port)), "nobody listens there");
 }
 
 #[test]
@@ -216,13 +220,20 @@ fn several_servers_are_asked_at_once() {
     let real = serve("/api/tags", TAGS);
     let addresses: Vec<String> = (0..20).map(|_| mute()).collect();
     let tree = Tree::worker();
-    let mut command = hwprobe(&tree);
-    for url in addresses.iter().chain([&real]) {
-        command.args(["--ollama", url]);
+    // One after the other they would need 20 times this, and the last would get
+    // nothing; only on a busy machine it may need more than a second itself.
+    let asked = |timeout: &str| {
+        let mut command = hwprobe(&tree);
+        for url in addresses.iter().chain([&real]) {
+            command.args(["--ollama", url]);
+        }
+        let output = command.args(["--timeout", timeout]).assert().success().stderr("").get_output().stdout.clone();
+        parsed(&output).remove(0)
+    };
+    let mut record = asked("1s");
+    if record["servers"][20]["models"].is_null() {
+        record = asked("20s");
     }
-    // One after the other they would need 20 times this, and the last would get nothing.
-    let output = command.args(["--timeout", "1s"]).assert().success().stderr("").get_output().stdout.clone();
-    let record = parsed(&output).remove(0);
     assert_eq!(record["servers"].as_array().map(Vec::len), Some(21));
     assert_eq!((&record["servers"][20]["models"], record["models"].as_array().map(Vec::len)), (&json!(2), Some(2)));
 }

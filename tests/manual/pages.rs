@@ -6,7 +6,7 @@ use std::time::Duration;
 
 fn output_of(name: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(bin_dir().join(name));
-    let ran = shell::run(command.args(arguments).stdin(Stdio::null()), Duration::from_secs(20), false);
+    let ran = shell::run(command.args(arguments).stdin(Stdio::null()), Duration::from_mins(1), false);
     assert_eq!((ran.code(), ran.err()), (0, String::new()), "{name} {arguments:?}");
     ran.out()
 }
@@ -58,7 +58,7 @@ fn completions_are_there() {
             if shell == "bash" {
                 let ran = shell::run(
                     Command::new("bash").args(["-n", "-c", &script]).stdin(Stdio::null()),
-                    Duration::from_secs(20),
+                    Duration::from_mins(1),
                     true,
                 );
                 assert_eq!((ran.code(), ran.out()), (0, String::new()), "{name}");

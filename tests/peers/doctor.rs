@@ -1,7 +1,7 @@
 //! Each finding, provoked with nodes that run.
 
 use super::{LIMIT, LOOPBACK, Node, address, enrolled, event, folder, key, peers, put, until_found};
-use crate::shell::until;
+use crate::shell::{ClosedPort, until};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -16,11 +16,6 @@ fn finds(folder: &Path, begins: &str) -> String {
     assert_eq!(code, 1, "{line}");
     assert!(line.starts_with(begins) && line.contains("; "), "{line}");
     line
-}
-
-/// A port where nothing listens.
-fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 /// A server that is no node: it does that with each connection.
@@ -69,7 +64,8 @@ fn nobody_to_call_and_nobody_who_calls() {
 
 #[test]
 fn an_address_says_what_is_wrong_with_it() {
-    let closed = format!("/ip4/127.0.0.1/tcp/{}", closed_port());
+    let port = ClosedPort::new();
+    let closed = format!("/ip4/127.0.0.1/tcp/{}", port.port);
     let line = calling(1, &closed, &format!("bad port_closed: {closed}: nobody listens there: Connection refused"));
     assert!(line.contains("start the node there"), "{line}");
     // No way to the broadcast address, whatever the network.
@@ -101,8 +97,8 @@ fn somebody_else_at_an_address() {
     assert!(line.contains("join that fleet"), "{line}");
 
     // Its own address.
-    let port = closed_port();
-    let own = format!("/ip4/127.0.0.1/tcp/{port}");
+    let port = ClosedPort::new();
+    let own = format!("/ip4/127.0.0.1/tcp/{}", port.port);
     let folder = folder(5, None, &[]);
     let _node = Node::start(folder.path(), &["--listen", &own, "--peer", &own]);
     finds(folder.path(), &format!("bad myself: {own}: it is this node's own address"));
@@ -113,7 +109,8 @@ fn an_address_is_a_note_while_others_answer() {
     let other = folder(1, None, &[]);
     let _other = Node::start(other.path(), &["--listen", LOOPBACK]);
     let folder = folder(2, None, &[]);
-    let closed = format!("/ip4/127.0.0.1/tcp/{}", closed_port());
+    let port = ClosedPort::new();
+    let closed = format!("/ip4/127.0.0.1/tcp/{}", port.port);
     let _node = Node::start(folder.path(), &["--peer", &address(other.path()), "--peer", &closed]);
     until_found(folder.path(), "ok: 1 of 1 peers belong");
     let (line, code) = until_found(folder.path(), "port_closed");
@@ -129,7 +126,10 @@ fn clocks_that_differ() {
     faketime.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let _wrong = Node::spawn(faketime, wrong.path(), &["--peer", &address(right.path())]);
     let line = finds(right.path(), "bad clock_skew: the clock of 12D3KooW");
-    assert!(line.contains(" 125 s ahead of this host's") || line.contains(" 124 s ahead of this host's"), "{line}");
+    // Half of what the question took, on a busy machine, is what it may be off.
+    let seconds = line.split(" s ahead of this host's").next().and_then(|before| before.rsplit(' ').next());
+    let seconds: u32 = seconds.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+    assert!((120..=130).contains(&seconds), "{line}");
     let line = finds(wrong.path(), "bad clock_skew: the clock of 12D3KooW");
     assert!(line.contains(" s behind this host's") && line.contains("NTP"), "{line}");
 }

@@ -180,7 +180,7 @@ fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
     };
     let running = net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs");
     let mut client = Client::connect(&folder.join("node.sock")).expect("a node");
-    let deadline = Some(Instant::now() + Duration::from_secs(20));
+    let deadline = Some(Instant::now() + Duration::from_mins(1));
     let events = events.iter().map(|event| event.wire().to_vec()).collect();
     client.send(&Request::Put { events }, deadline).expect("sent");
     let reply = client.receive(deadline).expect("answered");

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(1);
 const ADDRESS: &str = "ucxl://any:ops@COOEE:demo/#";
 
 /// Runs it with this on stdin.
