@@ -166,9 +166,9 @@ pub trait Log: Consumers + Set + Send {
     /// Every event that says who belongs, in the order of arrival.
     fn records(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError>;
 
-    /// An author's events of one short type that say nothing of who belongs, as
-    /// the log has it down.
-    fn no_records(&self, author: &Did, kind: &str) -> Result<Vec<Vec<u8>>, LogError>;
+    /// An author's `enrolled` and `revoked` that are no records, as the log has
+    /// it down.
+    fn no_records(&self, author: &Did) -> Result<Vec<Vec<u8>>, LogError>;
 
     /// Notes, in the batch that was begun, that an event says who belongs, or
     /// that it does not.

@@ -7,6 +7,7 @@ use super::carry::Carry;
 use super::consume::Unsynced;
 use super::dial::{Calls, Target};
 use super::directory::Directory;
+use super::element::Element;
 use super::input::{Input, Now};
 use super::lookup::Lookups;
 use super::peers::Peer;
@@ -105,7 +106,6 @@ impl<L: Log, T> Node<L, T> {
             config,
         };
         node.settle(false)?;
-        node.learn_again()?;
         Ok(node)
     }
 
@@ -250,18 +250,25 @@ impl<L: Log, T> Node<L, T> {
         self.prune(now, batch);
     }
 
-    pub(super) fn learn_again(&mut self) -> Result<(), LogError> {
+    /// Learns who belongs from what the log has down as records. Says which of
+    /// these count as none.
+    pub(super) fn learn_again(&mut self) -> Result<Vec<Element>, LogError> {
         let mut members = Members::new(self.config.fleet.clone(), self.config.nodes.clone());
+        let mut none = Vec::new();
         self.log.records(&mut |wire| {
             if let Ok(event) = Event::from_wire(wire) {
                 members.learn(&event);
+                if members.record(&event).is_none() {
+                    none.extend(Element::of(&event));
+                }
             }
         })?;
+        self.pruning.stays();
         // Some of it may still be there after a crash.
         members.revoked().for_each(|(did, agent)| self.pruning.leaves(did, agent));
         self.members = members;
         self.directory = None;
-        Ok(())
+        Ok(none)
     }
 
     pub(super) fn receipt(&self, ids: Vec<String>, refused: Vec<Refused>, now: Now) -> Reply {

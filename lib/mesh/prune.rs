@@ -28,6 +28,11 @@ pub struct Pruning {
 }
 
 impl Pruning {
+    /// Nobody's events are to go any more.
+    pub fn stays(&mut self) {
+        self.leaving.clear();
+    }
+
     /// Whatever this key, or one agent of it, has said is to go.
     pub fn leaves(&mut self, did: Did, agent: Option<String>) {
         self.leaving.push_back((did, agent));

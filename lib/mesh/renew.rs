@@ -55,10 +55,10 @@ impl<L: Log, T> Node<L, T> {
         let old =
             (self.config.fleet.replace(fleet), self.config.leads, std::mem::replace(&mut self.config.nodes, nodes));
         self.config.leads = leads;
-        let learnt = self.settle(batch.began).and_then(|()| self.learn_again());
-        if learnt.is_err() {
+        if let Err(error) = self.settle(batch.began) {
             (self.config.fleet, self.config.leads, self.config.nodes) = old;
-            return learnt;
+            // The batch learns again when it ends.
+            return Err(error);
         }
         self.calls.give(&targets, now.uptime_ms);
         self.config.targets = targets;
@@ -70,30 +70,24 @@ impl<L: Log, T> Node<L, T> {
         Ok(())
     }
 
-    /// What the log has down as records is what counts as one by the fleet file:
-    /// whoever may revoke now may have revoked before that. So logs are alike
-    /// whether an event or the fleet file came first. With `begun`, within the
-    /// batch that was begun.
+    /// Learns who belongs. What the log has down as records becomes what counts
+    /// as one by the fleet file: whoever may revoke now may have revoked before
+    /// that. So logs are alike whether an event or the fleet file came first.
+    /// With `begun`, within the batch that was begun.
     pub(super) fn settle(&mut self, begun: bool) -> Result<(), LogError> {
-        let Some(fleet) = &self.config.fleet else { return Ok(()) };
-        let members = super::Members::new(Some(fleet.clone()), self.config.nodes.clone());
-        let mut changes: Vec<(Element, Option<Record>)> = Vec::new();
-        self.log.records(&mut |wire| {
-            let Ok(event) = Event::from_wire(wire) else { return };
-            if members.record(&event).is_none() {
-                changes.extend(Element::of(&event).map(|element| (element, None)));
-            }
-        })?;
-        let mut authors: Vec<Did> = fleet.leaders.iter().map(|leader| leader.did).collect();
-        authors.extend(&fleet.revokers);
+        let mut changes: Vec<(Element, Option<Record>)> =
+            self.learn_again()?.into_iter().map(|element| (element, None)).collect();
+        let fleet = self.config.fleet.iter();
+        let authors: Vec<Did> = fleet
+            .flat_map(|fleet| fleet.leaders.iter().map(|leader| &leader.did).chain(&fleet.revokers))
+            .copied()
+            .collect();
         for author in authors {
-            for kind in ["enrolled", "revoked"] {
-                for wire in self.log.no_records(&author, kind)? {
-                    let Ok(event) = Event::from_wire(&wire) else { continue };
-                    let record = members.record(&event);
-                    let element = Element::of(&event).filter(|_| record.is_some());
-                    changes.extend(element.map(|element| (element, record)));
-                }
+            for wire in self.log.no_records(&author)? {
+                let Ok(event) = Event::from_wire(&wire) else { continue };
+                let record = self.members.record(&event);
+                let element = Element::of(&event).filter(|_| record.is_some());
+                changes.extend(element.map(|element| (element, record)));
             }
         }
         if changes.is_empty() {
@@ -103,14 +97,13 @@ impl<L: Log, T> Node<L, T> {
             self.log.begin()?;
         }
         let marked = changes.iter().try_for_each(|(element, record)| self.log.mark(element, record.as_ref()));
-        if begun {
-            return marked;
-        }
-        let done = marked.and_then(|()| self.log.commit());
-        if done.is_err() {
+        let done = if begun { marked } else { marked.and_then(|()| self.log.commit()) };
+        if done.is_err() && !begun {
             self.log.roll_back();
         }
-        done
+        done?;
+        self.learn_again()?;
+        Ok(())
     }
 }
 

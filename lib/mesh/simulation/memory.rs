@@ -160,8 +160,9 @@ impl Log for Memory {
         Ok(())
     }
 
-    fn no_records(&self, author: &Did, kind: &str) -> Result<Vec<Vec<u8>>, LogError> {
-        Ok(self.select(|row| row.record.is_none() && row.event.author() == *author && row.event.kind() == kind))
+    fn no_records(&self, author: &Did) -> Result<Vec<Vec<u8>>, LogError> {
+        let says_who_belongs = |row: &Kept| ["enrolled", "revoked"].contains(&row.event.kind());
+        Ok(self.select(|row| row.record.is_none() && row.event.author() == *author && says_who_belongs(row)))
     }
 
     fn mark(&mut self, element: &Element, record: Option<&Record>) -> Result<(), LogError> {

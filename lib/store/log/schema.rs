@@ -56,6 +56,9 @@ pub const LOG: Schema = Schema {
         INSERT INTO floors SELECT 0, CAST(id || zeroblob(16) AS BLOB), zeroblob(32) FROM floor;
         DROP TABLE floor;
     ",
+        "
+        CREATE INDEX no_records ON events (author) WHERE about IS NULL AND kind IN ('enrolled', 'revoked');
+    ",
     ],
 };
 

@@ -7,9 +7,13 @@ use jiff::SignedDuration;
 use uuid::{Builder, Uuid};
 
 fn event(seed: u8, minute: i64, bytes: usize) -> Event {
+    said("note", seed, minute, bytes)
+}
+
+fn said(kind: &str, seed: u8, minute: i64, bytes: usize) -> Event {
     let time = Timestamp::from_second(1_800_000_000 + 60 * minute).expect("a time");
     let draft = Draft {
-        kind: "note".into(),
+        kind: kind.into(),
         subject: "ucxl://a:b@c:d".into(),
         expires: time + SignedDuration::from_mins(60),
         data: "x".repeat(bytes).into(),
@@ -240,6 +244,39 @@ fn a_log_of_before_the_sums_gets_them() {
         assert_eq!(log.floors().plain.0[..16], floor);
         assert_eq!(add(&mut log, &[&events[0]], &Mark::default()), [false]);
     }
+}
+
+#[test]
+fn what_is_a_record_may_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut log = Log::open(&folder.path().join("log.db")).expect("made");
+    let (word, other, note) = (said("revoked", 1, 1, 1), said("enrolled", 2, 2, 1), event(1, 3, 1));
+    add(&mut log, &[&word, &other, &note], &Mark::default());
+    let author = word.author();
+    let record = Record { about: other.author(), revokes: true };
+    let records = |log: &Log| {
+        let mut records = Vec::new();
+        log.records(&mut |wire| records.push(wire.to_vec())).expect("read");
+        (records, log.elements(View::Records, &Span::ALL, 9).expect("read").len())
+    };
+    assert_eq!((log.no_records(&author).expect("read"), records(&log)), (vec![word.wire().to_vec()], (vec![], 0)));
+    let mark = |log: &mut Log, record| {
+        log.begin().expect("begun");
+        log.mark(&element(&word), record).expect("marked");
+        log.commit().expect("on disk");
+    };
+    mark(&mut log, Some(&record));
+    assert_eq!((log.no_records(&author).expect("read"), records(&log)), (vec![], (vec![word.wire().to_vec()], 1)));
+    // What is too much goes, and records stay.
+    log.begin().expect("begun");
+    log.prune(at(0), 1).expect("pruned");
+    log.commit().expect("on disk");
+    assert_eq!(all(&log).len(), 1);
+    mark(&mut log, None);
+    assert_eq!(records(&log), (vec![], 0));
+    log.begin().expect("begun");
+    assert_eq!(log.prune(at(0), 1).expect("pruned").plain, 1, "it is none any more");
+    log.commit().expect("on disk");
 }
 
 #[test]
