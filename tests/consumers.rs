@@ -3,7 +3,7 @@
 use crate::manual::bin_dir;
 use crate::shell::{self, Ran, until};
 use serde_json::Value;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -11,6 +11,24 @@ const LIMIT: Duration = Duration::from_mins(1);
 const ALL: &str = "ucxl://any:any@any:any";
 
 struct Host(TempDir);
+
+/// A command in the background; it ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(host: &Host, arguments: &[&str]) -> Self {
+        let mut command = Command::new(bin_dir().join("cooee-sub"));
+        command.args(arguments).arg("--dir").arg(host.0.path()).stdin(Stdio::null()).stderr(Stdio::null());
+        Self(command.stdout(Stdio::piped()).spawn().expect("it is built"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 impl Host {
     fn sh(&self, line: &str) -> Ran {
@@ -47,9 +65,7 @@ fn names_are_listed_with_what_waits_for_them() {
     let host = Host(TempDir::new().expect("a folder"));
     host.silent("cooee-key --dir . new >key");
     assert_eq!(host.consumers(), [Value::Null; 0], "without a node, and without a name");
-    let mut node = Command::new(bin_dir().join("cooee-sub"));
-    node.args(["--serve", "--dir"]).arg(host.0.path()).stdin(Stdio::null()).stdout(Stdio::null());
-    let mut node = node.stderr(Stdio::null()).spawn().expect("it is built");
+    let _node = Running::start(&host, &["--serve"]);
     until(LIMIT, || host.0.path().join("node.sock").exists().then_some(())).expect("it is ready");
 
     host.silent(&format!("seq 5 | cooee-pub --dir . ucxl://any:ops@COOEE:demo >receipt; cooee-sub --dir . --name b --since 1h --count 2 {ALL} | cat >two"));
@@ -61,12 +77,10 @@ fn names_are_listed_with_what_waits_for_them() {
 
     host.silent("seq 2 | cooee-pub --dir . ucxl://any:ops@COOEE:demo >receipt");
     // One that is being read, and has taken nothing of what came.
-    let mut reader = Command::new(bin_dir().join("cooee-sub"));
-    reader.args(["--name", "c", ALL, "--dir"]).arg(host.0.path()).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut reader = reader.spawn().expect("it is built");
+    let reader = Running::start(&host, &["--name", "c", ALL]);
     let expected = [("a".to_owned(), 2, false), ("b".to_owned(), 5, false), ("c".to_owned(), 0, true)];
     until(LIMIT, || (short(&host.consumers()) == expected).then_some(())).expect("the third is listed");
-    reader.kill().and_then(|()| reader.wait()).expect("ended");
+    drop(reader);
     until(LIMIT, || (!short(&host.consumers())[2].2).then_some(())).expect("nobody reads any more");
 
     host.silent("cooee-sub --dir . --forget b");
@@ -77,5 +91,4 @@ fn names_are_listed_with_what_waits_for_them() {
         let ran = host.sh(&format!("cooee-sub --dir . {arguments}"));
         assert_eq!((ran.code(), ran.out().as_str()), (2, ""), "{arguments}: {}", ran.err());
     }
-    node.kill().and_then(|()| node.wait()).expect("ended");
 }

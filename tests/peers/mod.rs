@@ -13,7 +13,9 @@ use cooee::enrol::{Fleet, Leader};
 use cooee::event::{Draft, Event, Stamp};
 use cooee::key::{Key, write_key};
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -53,6 +55,8 @@ impl Node {
 
     fn spawn(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         command.arg("--serve").args(arguments).arg("--dir").arg(folder).stdin(Stdio::null());
+        // What stands between may be a wrapper, which is not to be ended alone.
+        command.process_group(0);
         let node = Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"));
         until(LIMIT, || folder.join("node.sock").exists().then_some(())).expect("the node is ready");
         node
@@ -61,7 +65,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }
 }
