@@ -7,6 +7,7 @@ use crate::node::{self, event, key, put};
 use crate::shell::until;
 use cooee::event::Event;
 use serde_json::{Value, json};
+use std::fs;
 use std::process::Command;
 
 const TOKEN: &str = "80007";
@@ -115,6 +116,8 @@ fn whatever_a_node_says_only_a_leaders_last_word_is_believed() {
     let [old, new] = [FIRST, SECOND].map(|expires| enrolled(LEADER, TOKEN, expires));
     let out = revoked(LEADER);
 
+    // A registry, even a damaged one, is not looked into.
+    fs::write(desk.file("registry.db"), "damaged").expect("written");
     // As a peer, then as a part of the DHT.
     liar.says(&[old.wire()], None);
     assert_eq!(found(&desk), is("active", FIRST));

@@ -5,7 +5,7 @@ use super::rules::all_enrolled;
 use super::world::{ENROL, World, key};
 use crate::attach::{Reply, Request};
 use crate::event::Event;
-use crate::key::Key;
+use crate::key::{Did, Key};
 use crate::mesh::{Input, Origin};
 use serde_json::json;
 
@@ -111,6 +111,46 @@ fn nobody_is_waited_for_longer_than_was_asked_for() {
 }
 
 #[test]
+fn only_members_are_told_and_only_what_the_log_holds() {
+    let mut world = World::new(9, &[&[], &[]]);
+    all_enrolled(&mut world);
+    let leader = world.leader.clone();
+    let said = word(&mut world, &leader, 1, NAME);
+    world.put(0, &[&said]);
+    let mut asks = |did: Did, name: &str| {
+        let number = world.number();
+        let origin = Origin::Peer { did, address: None };
+        let request = Request::Find { name: name.to_owned(), wait_ms: 30_000 };
+        world.input(0, Input::Ask { ticket: Ticket::Test(number), origin, request });
+        world.replies.remove(&number).expect("at once")
+    };
+    let held = Reply::Found { events: vec![said.wire().to_vec()], asked: 0, answered: 0 };
+    assert_eq!(asks(key(1).did(), NAME), held);
+    let nothing = Reply::Found { events: Vec::new(), asked: 0, answered: 0 };
+    assert_eq!(asks(key(1).did(), "OTHER"), nothing);
+    for name in ["", "458rv", "../..", "45 8R", "ABCDEFGHJKMNPQRST"] {
+        assert!(matches!(asks(key(1).did(), name), Reply::Error { code, .. } if code == "malformed"), "{name}");
+    }
+    assert!(matches!(asks(key(9).did(), NAME), Reply::Error { code, .. } if code == "not_permitted"));
+}
+
+#[test]
+fn so_many_are_looked_for_at_once_and_no_more() {
+    let mut world = World::new(10, &[&[]]);
+    all_enrolled(&mut world);
+    let numbers: Vec<u64> = (0..33).map(|_| ask(&mut world, 0, NAME)).collect();
+    assert!(matches!(&world.replies[&numbers[32]], Reply::Error { code, .. } if code == "busy"));
+    world.run(WAIT_MS);
+    for number in &numbers[..32] {
+        assert_eq!(answer(&mut world, *number), (Vec::new(), 0, 0));
+    }
+    let number = ask(&mut world, 0, NAME);
+    assert!(!world.replies.contains_key(&number), "there is room again");
+    world.input(0, Input::Stop);
+    assert_eq!(answer(&mut world, number), (Vec::new(), 0, 0), "a node that stops answers");
+}
+
+#[test]
 fn a_revoked_agent_is_never_shown_without_its_revocation() {
     let mut world = World::new(4, &[&[1], &[]]);
     all_enrolled(&mut world);
@@ -210,9 +250,10 @@ fn of_thirty_nodes_twenty_lie_and_none_is_believed() {
     assert_eq!(world.members[1].links.len(), 29, "connected to all");
     let leader = world.leader.clone();
     let old = word(&mut world, &leader, 7, NAME);
+    let truth = word(&mut world, &leader, 7, NAME);
+    // Newer than the truth, so that it is not their age that gives them away.
     let own = word(&mut world, &key(20), 7, NAME);
     let other = word(&mut world, &leader, 7, "OTHER");
-    let truth = word(&mut world, &leader, 7, NAME);
     let out = revoked(&mut world, &leader, 7);
     let did = key(7).did().to_string();
     let forged = String::from_utf8(truth.wire().to_vec()).expect("text").replace(&did, &key(20).did().to_string());

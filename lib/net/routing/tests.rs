@@ -17,6 +17,8 @@ use std::collections::HashMap;
 
 const HONEST: usize = 10;
 const ALL: usize = 30;
+/// Newer than the truth by so many sequence numbers, and not in the future.
+const NEWER: u64 = 120_000_000;
 /// Agents that are looked up.
 const AGENTS: u8 = 10;
 
@@ -58,7 +60,7 @@ fn name(agent: u8) -> String {
 /// The Leader's words on an agent; `older`: those before the last one.
 fn truth(hostile: Hostile, agent: u8, older: bool) -> Words {
     let host = HOST + agent;
-    let said = enrolled(LEADER, host, &name(agent), if older { 0 } else { 60_000_000 });
+    let said = enrolled(LEADER, host, &name(agent), if older { 0 } else { NEWER / 2 });
     let out = (hostile == Hostile::Conceal && !older).then(|| revoked(LEADER, host));
     let events: Vec<Event> = std::iter::once(said).chain(out).collect();
     Words::of(&events, &name(agent), &members(), Timestamp::now()).expect("they count")
@@ -67,12 +69,12 @@ fn truth(hostile: Hostile, agent: u8, older: bool) -> Words {
 /// What hostile node `number` says of an agent whose truth this is.
 fn lie(hostile: Hostile, number: usize, agent: u8, truth: &Words, older: &Words) -> Option<Vec<u8>> {
     let wire = truth.enrolled.wire().to_vec();
-    let other = enrolled(LEADER, HOST + agent, "OTHER", 9);
+    let other = enrolled(LEADER, HOST + agent, "OTHER", NEWER);
     match (hostile, number % 5) {
         (Hostile::Replay, _) => older.value(),
         (Hostile::Conceal, _) => Some(wire),
         (Hostile::Deny | Hostile::Hang, _) => None,
-        (Hostile::Lie, 0) => Some(enrolled(HOST + agent, HOST + agent, &name(agent), 9).into_wire()),
+        (Hostile::Lie, 0) => Some(enrolled(HOST + agent, HOST + agent, &name(agent), NEWER).into_wire()),
         (Hostile::Lie, 1) => {
             Some(String::from_utf8(wire).expect("text").replace("#0000000001", "#0000000002").into_bytes())
         }
