@@ -18,7 +18,7 @@ const EVERY_MS: u64 = 3_600_000;
 /// Agents of one host, at most.
 const OWN_LIMIT: usize = 64;
 /// What the log says is taken over as soon as it says something new, but so
-/// much later for each name, since all of them are read.
+/// much later for each record in it, since all of them are read.
 const HOLD_EACH_MS: u64 = 2;
 
 /// A record for the DHT.
@@ -59,8 +59,8 @@ impl<L: Log, T> Node<L, T> {
         if hosts.is_empty() {
             return;
         }
-        let names = self.directory.take().map_or(0, |directory| directory.len());
-        let soon = now.uptime_ms + HOLD_EACH_MS * names as u64;
+        let records = self.directory.take().map_or(0, |directory| directory.records());
+        let soon = now.uptime_ms + HOLD_EACH_MS * records as u64;
         self.announces.holds_at.get_or_insert(soon);
         if hosts.contains(&self.config.key.did()) {
             self.announces.at_ms = 0;

@@ -17,6 +17,8 @@ type Order = (u64, Timestamp);
 /// Names and revocations, and the events that say so.
 #[derive(Debug, Default)]
 pub struct Directory {
+    /// Records that were read.
+    records: usize,
     words: HashMap<String, (Order, Element)>,
     revoked: HashMap<(Did, Option<String>), Element>,
 }
@@ -26,6 +28,7 @@ impl Directory {
     pub fn of(log: &impl Log, members: &Members) -> Result<Self, LogError> {
         let mut directory = Self::default();
         log.records(&mut |wire| {
+            directory.records += 1;
             if let Ok(event) = Event::from_wire(wire) {
                 directory.learn(&event, members);
             }
@@ -48,9 +51,9 @@ impl Directory {
         }
     }
 
-    /// How many names there are.
-    pub fn len(&self) -> usize {
-        self.words.len()
+    /// How many records were read for it, which is what it costs.
+    pub fn records(&self) -> usize {
+        self.records
     }
 
     /// What the log says of a name.
