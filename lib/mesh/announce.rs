@@ -4,6 +4,7 @@
 
 use super::action::Action;
 use super::dht::Words;
+use super::directory::Directory;
 use super::input::Now;
 use super::log::{Log, LogError};
 use super::node::{Batch, Node};
@@ -59,7 +60,7 @@ impl<L: Log, T> Node<L, T> {
         if hosts.is_empty() {
             return;
         }
-        let records = self.directory.take().map_or(0, |directory| directory.records());
+        let records = self.directory.as_ref().map_or(0, Directory::records);
         let soon = now.uptime_ms + HOLD_EACH_MS * records as u64;
         self.announces.holds_at.get_or_insert(soon);
         if hosts.contains(&self.config.key.did()) {

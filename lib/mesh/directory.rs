@@ -1,5 +1,5 @@
 //! Where the log has Leaders' last words on agents, by the agents' names. Made
-//! of the log's records when it is needed, and again when there are new ones.
+//! of the log's records when it is first needed; new ones are added.
 
 use super::Members;
 use super::dht::{self, Words};
@@ -17,7 +17,7 @@ type Order = (u64, Timestamp);
 /// Names and revocations, and the events that say so.
 #[derive(Debug, Default)]
 pub struct Directory {
-    /// Records that were read.
+    /// Records that were taken in.
     records: usize,
     words: HashMap<String, (Order, Element)>,
     revoked: HashMap<(Did, Option<String>), Element>,
@@ -28,7 +28,6 @@ impl Directory {
     pub fn of(log: &impl Log, members: &Members) -> Result<Self, LogError> {
         let mut directory = Self::default();
         log.records(&mut |wire| {
-            directory.records += 1;
             if let Ok(event) = Event::from_wire(wire) {
                 directory.learn(&event, members);
             }
@@ -36,8 +35,10 @@ impl Directory {
         Ok(directory)
     }
 
-    fn learn(&mut self, event: &Event, members: &Members) {
+    /// Takes in an event that the log has now.
+    pub fn learn(&mut self, event: &Event, members: &Members) {
         let (Some(record), Some(element)) = (members.record(event), Element::of(event)) else { return };
+        self.records += 1;
         if record.revokes {
             self.revoked.extend(source_in(event).map(|about| (about, element)));
             return;
@@ -51,7 +52,7 @@ impl Directory {
         }
     }
 
-    /// How many records were read for it, which is what it costs.
+    /// How many records it was made of.
     pub fn records(&self) -> usize {
         self.records
     }

@@ -148,7 +148,12 @@ impl<L: Log, T> Node<L, T> {
             return Ok(false);
         }
         batch.stored += 1;
-        batch.heard_of.extend(mark.record.map(|record| record.about));
+        if let Some(record) = mark.record {
+            batch.heard_of.push(record.about);
+            if let Some(directory) = &mut self.directory {
+                directory.learn(event, &self.members);
+            }
+        }
         if self.members.is_answer(event) {
             let request = event.in_reply_to().unwrap_or_default();
             if let Some(id) = id_of(request) {
