@@ -37,6 +37,17 @@ pub async fn junk(port: u16, count: usize) {
     join_all(calls.collect::<Vec<_>>()).await;
 }
 
+/// Random bytes, the same each time for a number.
+pub fn random(number: usize) -> impl Iterator<Item = u8> {
+    let mut state = number as u32 | 1;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    })
+}
+
 async fn one(port: u16, number: usize) -> io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from(([127, 0, 0, 66 + (number % 3) as u8], 0)))?;
@@ -53,17 +64,7 @@ async fn one(port: u16, number: usize) -> io::Result<()> {
             varint(&mut bytes, 1 << 63);
             bytes
         }
-        5 => {
-            // Random bytes, the same each time.
-            let mut state = number as u32 | 1;
-            let mut next = || {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state as u8
-            };
-            (0..5000).map(|_| next()).collect()
-        }
+        5 => random(number).take(5000).collect(),
         _ => Vec::new(),
     };
     tokio::io::AsyncWriteExt::write_all(&mut stream, &junk).await?;

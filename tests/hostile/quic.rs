@@ -21,14 +21,8 @@ async fn socket(number: usize) -> io::Result<UdpSocket> {
 
 /// One kind of junk.
 fn datagram(number: usize) -> Vec<u8> {
-    let mut state = number as u32 | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as u8
-    };
-    let mut random = |count: usize| (0..count).map(|_| next()).collect::<Vec<u8>>();
+    let mut bytes = super::connections::random(number);
+    let mut random = |count: usize| bytes.by_ref().take(count).collect::<Vec<u8>>();
     // A long header: the kind, a version, and two connection ids.
     let mut long = |kind: u8, version: u32, rest: usize| {
         let ids = random(8);
