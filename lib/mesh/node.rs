@@ -13,6 +13,7 @@ use super::lookup::Lookups;
 use super::peers::Peer;
 use super::prune::Pruning;
 use super::rate::Rates;
+use super::renew::Standing;
 use super::waits::Waits;
 use super::{Log, LogError, Members};
 use crate::attach::{Refused, Reply};
@@ -152,7 +153,7 @@ impl<L: Log, T> Node<L, T> {
             Input::Answered { ask, outcome } => self.answered(ask, outcome, now, batch),
             Input::LookedUp { lookup, events, over } => self.looked_up(lookup, &events, over, now, batch),
             Input::Offered { name, events, there } => self.offered((name, events), there, now, batch),
-            Input::Renew { ticket, renewal } => self.renew(ticket, *renewal, now, batch),
+            Input::Renew { ticket, renewal } => self.renew(ticket, *renewal, batch),
             Input::Tick => self.tick(now, batch),
             Input::Stop => {
                 self.stopping = true;
@@ -176,6 +177,7 @@ impl<L: Log, T> Node<L, T> {
         if batch.began {
             self.log_error = batch.error.as_ref().map(|error| (now.wall, error.to_string()));
         }
+        self.renewed(batch.renewed.take(), batch.error.is_some(), now);
         if batch.changed {
             self.admissions.changed();
         }
@@ -294,6 +296,8 @@ pub(super) struct Batch<T> {
     pub changed: bool,
     /// Hosts that a Leader said something of.
     pub heard_of: Vec<Did>,
+    /// What this node went by before, and whom it calls if that is over.
+    pub renewed: Option<(Standing, Vec<Target>)>,
     pub error: Option<LogError>,
 }
 
@@ -309,6 +313,7 @@ impl<T> Default for Batch<T> {
             taken: BTreeMap::new(),
             changed: false,
             heard_of: Vec::new(),
+            renewed: None,
             error: None,
         }
     }

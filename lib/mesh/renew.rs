@@ -29,16 +29,23 @@ pub struct Renewal {
     pub targets: Vec<Target>,
 }
 
+/// What a node went by before.
+pub(super) struct Standing {
+    fleet: Option<Fleet>,
+    leads: bool,
+    nodes: Arc<HashSet<Did>>,
+}
+
 impl<L: Log, T> Node<L, T> {
     /// Goes by another fleet file from now on, if it is of the same fleet.
-    pub(super) fn renew(&mut self, ticket: T, renewal: Renewal, now: Now, batch: &mut Batch<T>) {
+    pub(super) fn renew(&mut self, ticket: T, renewal: Renewal, batch: &mut Batch<T>) {
         use super::action::Action;
         let reply = match &self.config.fleet {
             None => refusal("no_fleet", "this node began without a fleet; restart it".to_owned()),
             Some(fleet) if fleet.fleet != renewal.fleet.fleet => {
                 refusal("other_fleet", format!("it is of another fleet, {}", renewal.fleet.fleet))
             }
-            Some(_) => match self.go_by(renewal, now, batch) {
+            Some(_) => match self.go_by(renewal, batch) {
                 Ok(()) => Reply::End,
                 Err(error) => {
                     let reply = refusal("storage", error.to_string());
@@ -50,24 +57,38 @@ impl<L: Log, T> Node<L, T> {
         batch.actions.push(Action::Reply(ticket, reply));
     }
 
-    fn go_by(&mut self, renewal: Renewal, now: Now, batch: &mut Batch<T>) -> Result<(), LogError> {
+    fn go_by(&mut self, renewal: Renewal, batch: &mut Batch<T>) -> Result<(), LogError> {
         let Renewal { fleet, leads, nodes, targets } = renewal;
-        let old =
-            (self.config.fleet.replace(fleet), self.config.leads, std::mem::replace(&mut self.config.nodes, nodes));
-        self.config.leads = leads;
-        if let Err(error) = self.settle(batch.began) {
-            (self.config.fleet, self.config.leads, self.config.nodes) = old;
-            // The batch learns again when it ends.
-            return Err(error);
+        // All under one commit; where that fails, the batch goes back to what was.
+        if !batch.began {
+            self.log.begin()?;
+            batch.began = true;
         }
-        self.calls.give(&targets, now.uptime_ms);
-        self.config.targets = targets;
+        let config = &mut self.config;
+        let old = Standing {
+            fleet: config.fleet.replace(fleet),
+            leads: std::mem::replace(&mut config.leads, leads),
+            nodes: std::mem::replace(&mut config.nodes, nodes),
+        };
+        batch.renewed = Some((batch.renewed.take().map_or(old, |(first, _)| first), targets));
+        self.settle(true)?;
         batch.changed = true;
         // Its author may speak now, or be believed: a peer may have what was
         // not taken before.
         batch.joined = true;
         self.tells_ms = 0;
         Ok(())
+    }
+
+    /// The batch is over, and what it stored is kept, or with `failed` it is not.
+    pub(super) fn renewed(&mut self, renewed: Option<(Standing, Vec<Target>)>, failed: bool, now: Now) {
+        let Some((old, targets)) = renewed else { return };
+        if failed {
+            (self.config.fleet, self.config.leads, self.config.nodes) = (old.fleet, old.leads, old.nodes);
+        } else {
+            self.calls.give(&targets, now.uptime_ms);
+            self.config.targets = targets;
+        }
     }
 
     /// Learns who belongs. What the log has down as records becomes what counts

@@ -35,10 +35,15 @@ impl Calls {
         if !self.given.contains(&peer) {
             self.given.push(peer);
         }
-        let places = &mut self.peers.entry(peer).or_default().places;
-        match places.iter_mut().find(|known| known.address == target.address) {
-            Some(known) => known.source = Source::Given,
-            None => places.push(place),
+        let entry = self.peers.entry(peer).or_default();
+        match entry.places.iter_mut().find(|known| known.address == target.address) {
+            Some(known) if known.is_given() => {}
+            // Whoever names it knows better than what became of it so far.
+            Some(known) => {
+                *known = place;
+                entry.barred_ms = 0;
+            }
+            None => entry.places.push(place),
         }
     }
 }

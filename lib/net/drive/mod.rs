@@ -247,8 +247,13 @@ impl<R: Reader + 'static> Driver<R> {
                 self.refused(peer_id, &error);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, peer_id } => {
-                if let DialError::LocalPeerId { address } = &error {
-                    self.double.answers(&place(address), Instant::now());
+                match &error {
+                    DialError::LocalPeerId { address } => self.double.answers(&place(address), Instant::now()),
+                    // An address that was another's, and leads here now.
+                    DialError::WrongPeerId { obtained, address } if obtained == self.swarm.local_peer_id() => {
+                        self.double.answers(&place(address), Instant::now());
+                    }
+                    _ => {}
                 }
                 self.call_refused(peer_id, &error);
                 self.call_failed(connection_id, &error);

@@ -41,21 +41,34 @@ impl mesh::Reader for Reader {
     }
 
     fn known(&mut self) -> Result<Vec<Known>, LogError> {
-        // The index alone is read: the events themselves would be the whole log.
-        const ALL: &str = "SELECT name, place, since_ms, used_ms,
-                (SELECT count(*) FROM events INDEXED BY by_time
-                    WHERE time_ms >= coalesce(since_ms, -9223372036854775808) AND events.place > consumers.place)
-            FROM consumers ORDER BY name";
+        const ALL: &str = "SELECT name, place, since_ms, used_ms FROM consumers ORDER BY name";
+        // Once for all of them, and the index alone: the events are the whole log.
+        const BEHIND: &str = "SELECT time_ms, place FROM events INDEXED BY by_time WHERE place > ?1";
         self.run(|sql| {
             let read = |row: &rusqlite::Row<'_>| {
                 Ok(Known {
                     name: row.get(0)?,
                     consumer: Consumer { place: row.get::<_, i64>(1)?.unsigned_abs(), since_ms: row.get(2)? },
                     used: Timestamp::from_millisecond(row.get(3)?).unwrap_or_default(),
-                    waiting: row.get::<_, i64>(4)?.unsigned_abs(),
+                    waiting: 0,
                 })
             };
-            sql.prepare_cached(ALL)?.query_map([], read)?.collect()
+            let mut all: Vec<Known> = sql.prepare_cached(ALL)?.query_map([], read)?.collect::<Result<_, _>>()?;
+            let first = all.iter().map(|known| known.consumer.place).min();
+            let Some(first) = first.filter(|first| last_place(sql).is_ok_and(|last| *first < last.unsigned_abs()))
+            else {
+                return Ok(all);
+            };
+            let mut behind = sql.prepare_cached(BEHIND)?;
+            let mut behind = behind.query([first.cast_signed()])?;
+            while let Some(row) = behind.next()? {
+                let (time_ms, place) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
+                for Known { consumer, waiting, .. } in &mut all {
+                    let wanted = consumer.since_ms.is_none_or(|since_ms| time_ms >= since_ms);
+                    *waiting += u64::from(wanted && place > consumer.place);
+                }
+            }
+            Ok(all)
         })
     }
 
