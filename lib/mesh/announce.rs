@@ -63,7 +63,7 @@ impl<L: Log, T> Node<L, T> {
         let records = self.directory.as_ref().map_or(0, Directory::records);
         let soon = now.uptime_ms + HOLD_EACH_MS * records as u64;
         self.announces.holds_at.get_or_insert(soon);
-        if hosts.contains(&self.config.key.did()) {
+        if hosts.contains(&self.own) {
             self.announces.at_ms = 0;
             self.announces.wait_ms = FIRST_MS;
         }
@@ -78,9 +78,18 @@ impl<L: Log, T> Node<L, T> {
         if !due && !holds {
             return;
         }
+        if holds {
+            // What has left the log leaves the directory too.
+            self.directory = None;
+        }
         let all = match self.all_words(now) {
             Ok(all) => all,
-            Err(error) => return actions.push(Action::Failed(error)),
+            Err(error) => {
+                let again_ms = now.uptime_ms + FIRST_MS;
+                self.announces.at_ms = self.announces.at_ms.max(again_ms);
+                self.announces.holds_at = self.announces.holds_at.map(|_| again_ms);
+                return actions.push(Action::Failed(error));
+            }
         };
         if holds {
             self.announces.holds_at = None;
@@ -89,8 +98,7 @@ impl<L: Log, T> Node<L, T> {
         if due {
             self.announces.at_ms = now.uptime_ms + self.announces.wait_ms;
             self.announces.wait_ms = (self.announces.wait_ms * 2).min(EVERY_MS);
-            let own = self.config.key.did();
-            let own = all.iter().filter(|words| words.host() == Some(own)).take(OWN_LIMIT);
+            let own = all.iter().filter(|words| words.host() == Some(self.own)).take(OWN_LIMIT);
             let own: Vec<Announced> = own.map(Announced::from).filter(|record| record.value.is_some()).collect();
             if !own.is_empty() {
                 actions.push(Action::Announce(own));

@@ -69,11 +69,6 @@ impl<T> Lookups<T> {
     pub fn asked(&self, ask: u64) -> bool {
         self.of(ask).is_some()
     }
-
-    /// Ends all of them with what they have.
-    pub fn end<A: Extend<Action<T>>>(&mut self, actions: &mut A) {
-        actions.extend(std::mem::take(&mut self.under_way).into_values().map(reply));
-    }
 }
 
 fn reply<T>(lookup: Lookup<T>) -> Action<T> {
@@ -223,6 +218,14 @@ impl<L: Log, T> Node<L, T> {
         let settled_ms = if lookup.answered > 0 && lookup.found.is_some() { SETTLE_MS } else { u64::MAX };
         lookup.until_ms = lookup.end_ms.min(now.uptime_ms.saturating_add(settled_ms));
         actions.push(Action::Lookup { lookup: number, name: lookup.name.clone() });
+    }
+
+    /// Ends all of them with what they have.
+    pub(super) fn end_lookups(&mut self, actions: &mut Vec<Action<T>>) {
+        let numbers: Vec<u64> = self.lookups.under_way.keys().copied().collect();
+        for number in numbers {
+            self.end_lookup(number, actions);
+        }
     }
 
     fn end_lookup(&mut self, number: u64, actions: &mut Vec<Action<T>>) {

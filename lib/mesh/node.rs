@@ -159,7 +159,7 @@ impl<L: Log, T> Node<L, T> {
                 self.stopping = true;
                 batch.actions.extend(self.remember(now));
                 batch.actions.extend(self.waits.end(u64::MAX));
-                self.lookups.end(&mut batch.actions);
+                self.end_lookups(&mut batch.actions);
             }
         }
     }
@@ -183,6 +183,7 @@ impl<L: Log, T> Node<L, T> {
         }
         if let Some(error) = batch.error {
             self.log.roll_back();
+            self.directory = None;
             let _ = self.learn_again();
             let actions = batch.actions.into_iter().filter_map(|action| match action {
                 Action::Reply(ticket, _) => {

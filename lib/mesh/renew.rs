@@ -4,6 +4,7 @@
 //! Must not know files: that it can be read, and what is wrong with it if not,
 //! is for whoever reads it.
 
+use super::announce::Announces;
 use super::dial::Target;
 use super::element::Element;
 use super::input::Now;
@@ -88,6 +89,8 @@ impl<L: Log, T> Node<L, T> {
         } else {
             self.calls.give(&targets, now.uptime_ms);
             self.config.targets = targets;
+            // The log may say other things than before.
+            self.announces = Announces::default();
         }
     }
 
@@ -226,6 +229,8 @@ mod tests {
         assert!(node.members().is_node(&key(7).did()));
         let told = actions.iter().any(|action| matches!(action, Action::Admission(did, _) if *did == key(7).did()));
         assert!(told, "{actions:?}");
+        let held = actions.iter().any(|action| matches!(action, Action::Hold(_)));
+        assert!(held, "the DHT says what counts now: {actions:?}");
     }
 
     /// Whether the revocation or the right to revoke came first, the node that

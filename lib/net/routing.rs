@@ -136,8 +136,13 @@ impl Routing {
 
     /// Puts a record at the nodes near its key.
     pub fn put(&mut self, record: Record) -> Option<QueryId> {
-        // It begins with this node's own part.
+        // It begins with this node's own part, and ends there without room.
         self.keep(record.clone());
+        if self.kad.store_mut().get(&record.key).is_none()
+            && let Some(farthest) = self.farthest()
+        {
+            self.kad.store_mut().remove(&farthest);
+        }
         self.kad.put_record(record, Quorum::One).ok()
     }
 
@@ -156,14 +161,20 @@ impl Routing {
     pub fn keep(&mut self, record: Record) {
         let own = KBucketKey::from(self.own);
         let distance = |key: &RecordKey| KBucketKey::new(key.clone()).distance(&own);
-        let store = self.kad.store_mut();
-        if store.put(record.clone()).is_err() {
-            let farthest = store.records().map(|there| there.key.clone()).max_by_key(distance);
-            if let Some(farthest) = farthest.filter(|farthest| distance(farthest) > distance(&record.key)) {
-                store.remove(&farthest);
-                let _ = store.put(record);
+        if self.kad.store_mut().put(record.clone()).is_err() {
+            let farthest = self.farthest().filter(|farthest| distance(farthest) > distance(&record.key));
+            if let Some(farthest) = farthest {
+                self.kad.store_mut().remove(&farthest);
+                let _ = self.kad.store_mut().put(record);
             }
         }
+    }
+
+    /// Of what is kept, the farthest from this node.
+    fn farthest(&mut self) -> Option<RecordKey> {
+        let own = KBucketKey::from(self.own);
+        let keys = self.kad.store_mut().records().map(|there| there.key.clone());
+        keys.max_by_key(|key| KBucketKey::new(key.clone()).distance(&own))
     }
 
     /// Keeps a record no longer.

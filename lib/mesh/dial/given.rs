@@ -83,6 +83,20 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_for_long_and_is_given_then_is_called_at_once() {
+        let mut calls = Calls::new(&[target(Some(1), "a")], 1);
+        for minute in 0..20 {
+            called(&mut calls, minute * 60_000);
+        }
+        calls.give(&[], 1_200_000);
+        calls.foreign(&did(1), 1_200_000);
+        calls.give(&[target(Some(1), "a")], 1_200_001);
+        assert_eq!(called(&mut calls, 1_200_001), ["a"]);
+        calls.give(&[target(Some(1), "a")], 1_200_002);
+        assert!(called(&mut calls, 1_200_002).is_empty(), "it was given before");
+    }
+
+    #[test]
     fn a_call_under_way_to_what_is_given_no_more_may_still_end() {
         let mut calls = Calls::new(&[target(None, "a"), target(Some(1), "b")], 1);
         let due = calls.due(0, |_, _| true);

@@ -19,6 +19,7 @@ impl<R: Reader + 'static> Driver<R> {
             let _ = gossip.subscribe(&topic);
         } else {
             gossip.unsubscribe(&topic);
+            self.hush();
         }
     }
 

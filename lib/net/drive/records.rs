@@ -53,13 +53,22 @@ impl<R: Reader + 'static> Driver<R> {
         {
             let key = self.names.record(&name);
             let routing = &mut self.swarm.behaviour_mut().routing;
-            // What others know may be newer, and comes by the log as well.
-            if routing.kept(&key).is_none_or(|there| !dht::is_newer(&there, &value))
-                && let Some(query) = routing.put(record(key, value, expires))
-            {
+            // What others know may be newer, and comes by the log as well; of the
+            // same word, that is kept which has the revocation.
+            let value = match routing.kept(&key) {
+                Some(there) if dht::is_newer(&there, &value) => continue,
+                Some(there) if !dht::is_newer(&value, &there) && there.contains(&b'\n') => there,
+                _ => value,
+            };
+            if let Some(query) = routing.put(record(key, value, expires)) {
                 self.records.puts.insert(query);
             }
         }
+    }
+
+    /// Who no longer belongs puts nothing more.
+    pub(super) fn hush(&mut self) {
+        self.records.queue.clear();
     }
 
     /// A record was put, as far as that went.
@@ -128,7 +137,7 @@ impl<R: Reader + 'static> Driver<R> {
             return;
         }
         let Ok(place) = self.records.checks.clone().try_acquire_owned() else { return };
-        let happened = self.happened.clone();
+        let inputs = self.shared.inputs.clone();
         spawn_blocking(move || {
             let _place = place;
             let mut events = dht::read(&record.value);
@@ -138,7 +147,8 @@ impl<R: Reader + 'static> Driver<R> {
             // It was checked before it was kept.
             let lines = there.iter().flat_map(|value| value.split(|byte| *byte == b'\n'));
             events.extend(lines.filter_map(|wire| Event::from_wire(wire).ok()));
-            let _ = happened.send(Input::Offered { name, events, there });
+            // The place is held until the node's thread has room.
+            let _ = inputs.blocking_send(Input::Offered { name, events, there });
         });
     }
 
