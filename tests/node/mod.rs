@@ -66,6 +66,11 @@ fn start_as(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], lead
     net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs")
 }
 
+/// What a node in this process allows: its memory is that of all tests at once.
+pub fn limits() -> net::Limits {
+    net::Limits { memory_bytes: u64::MAX, ..net::Limits::default() }
+}
+
 fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Config {
     net::Config {
         claim: net::Claim::take(folder).expect("nobody else's folder"),
@@ -79,7 +84,7 @@ fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads:
         peers_file: folder.join("peers.json"),
         mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
-        limits: net::Limits::default(),
+        limits: limits(),
         say: net::Say::new(|_, _| {}),
     }
 }

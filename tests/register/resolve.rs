@@ -175,7 +175,7 @@ fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
         peers_file: folder.join("peers.json"),
         mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
-        limits: net::Limits::default(),
+        limits: crate::node::limits(),
         say: net::Say::new(|_, _| {}),
     };
     let running = net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs");
