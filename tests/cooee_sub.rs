@@ -274,3 +274,21 @@ fn limits_out_of_their_range_are_refused() {
         }
     }
 }
+
+/// With libp2p's own sockets both would listen, each getting half of the
+/// other's callers.
+#[test]
+fn two_nodes_do_not_share_a_port() {
+    for at in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"] {
+        let (one, two) = (folder(), folder());
+        let (_first, _, _) = Background::start(command("cooee-sub", one.path(), &["--serve", "--listen", at]));
+        let listen = one.path().join("listen");
+        let first = until(LIMIT, || std::fs::read_to_string(&listen).ok()).expect("it listens");
+        let place = first.split("/p2p/").next().expect("an address");
+        cooee_sub(two.path(), &["--serve", "--listen", place])
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(format!("cannot listen on {place}: Address already in use")).and(contains("ss -ltunp")));
+    }
+}

@@ -11,6 +11,7 @@ mod drive;
 mod fault;
 mod gate;
 mod peer;
+mod ports;
 mod remember;
 mod renew;
 mod request;

@@ -2,6 +2,7 @@
 
 use super::core::{self, Clock, QUEUE, Ticket};
 use super::drive::{Command, Driver};
+use super::fault::innermost;
 use super::renew::Renewer;
 use super::request::Shared;
 use super::swarm::{Names, build};
@@ -228,7 +229,7 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
-            .map_err(|error| ServeError::Listen { address: address.clone(), reason: error.to_string() })?;
+            .map_err(|error| ServeError::Listen { address: address.clone(), reason: innermost(&error).0 })?;
     }
     let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, meter);
     driver.begin(alone, remembered);

@@ -4,7 +4,7 @@ use super::Driver;
 use crate::mesh::{Call, Input, Reader};
 use crate::net::ServeError;
 use crate::net::doors::ip_of;
-use crate::net::fault::faults;
+use crate::net::fault::{faults, innermost};
 use crate::net::peer::{did_of, peer_id_of, place};
 use crate::net::serve::write_beside;
 use futures::StreamExt as _;
@@ -40,7 +40,7 @@ impl<R: Reader + 'static> Driver<R> {
                     waiting -= usize::from(heard.insert(listener_id));
                 }
                 SwarmEvent::ListenerError { error, .. } | SwarmEvent::ListenerClosed { reason: Err(error), .. } => {
-                    return Err(failed(error.to_string()));
+                    return Err(failed(innermost(&error).0));
                 }
                 other => self.event(other),
             }

@@ -64,8 +64,8 @@ pub fn failure(error: ServeError) -> Failure {
     match &error {
         ServeError::Running(_) => Failure::temporary(error),
         ServeError::Descriptors(_) => Failure::could_not_run(error).hint("raise it: ulimit -n 1024"),
-        ServeError::Io { .. } | ServeError::Listen { .. } | ServeError::Log(_) | ServeError::Network(_) => {
-            Failure::could_not_run(error)
-        }
+        ServeError::Listen { .. } => Failure::could_not_run(error)
+            .hint("ss -ltunp tells who has which port, ip address which addresses are this machine's"),
+        ServeError::Io { .. } | ServeError::Log(_) | ServeError::Network(_) => Failure::could_not_run(error),
     }
 }
