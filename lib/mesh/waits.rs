@@ -94,13 +94,14 @@ impl<L: Log, T> Node<L, T> {
                 }
                 answers => answers.map(|events| Reply::Answers { events }),
             },
-            Request::Get { .. } | Request::Ids { .. } | Request::Find { .. } if !may_read => {
+            Request::Get { .. } | Request::Ids { .. } if !may_read => {
                 Ok(error("not_permitted", "only members of the fleet may read the log"))
             }
             Request::Get { elements } => self.get(&elements).map(|events| Reply::Events { events }),
             Request::Ids { only, news, ranges } => reconcile::answer(&self.log, only.as_deref(), &ranges)
                 .inspect(|reply| self.is_news(origin, news, reply.as_ref(), now))
                 .map(|reply| reply.unwrap_or_else(|| error("malformed", "not ranges of elements"))),
+            // Who knows a name may know whose it is, as in the DHT.
             Request::Find { name, wait_ms } => {
                 return self.find(ticket, origin, (name, wait_ms), now, &mut batch.actions);
             }

@@ -63,6 +63,36 @@ impl Liar {
     }
 }
 
+/// What a node's part of a fleet's DHT has under a name, as a stranger is told.
+pub fn kept(address: &str, fleet: &str, name: &str) -> Option<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut swarm = swarm(70, fleet);
+        let (place, peer) = address.rsplit_once("/p2p/").expect("with its peer id");
+        let routing = &mut swarm.behaviour_mut().routing;
+        routing.add_address(&peer.parse().expect("a peer id"), place.parse().expect("an address"));
+        routing.get_record(RecordKey::new(&dht::key(fleet, name)));
+        let mut kept = None;
+        loop {
+            let event = swarm.select_next_some().await;
+            let SwarmEvent::Behaviour(ProtocolsEvent::Routing(kad::Event::OutboundQueryProgressed {
+                result: kad::QueryResult::GetRecord(found),
+                step,
+                ..
+            })) = event
+            else {
+                continue;
+            };
+            if let Ok(kad::GetRecordOk::FoundRecord(found)) = found {
+                kept = Some(found.record.value);
+            }
+            if step.last {
+                return kept;
+            }
+        }
+    })
+}
+
 fn swarm(seed: u8, fleet: &str) -> Swarm<Protocols> {
     let keypair = Keypair::ed25519_from_bytes(&mut *key(seed).seed()).expect("a seed");
     let own = keypair.public().to_peer_id();

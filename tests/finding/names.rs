@@ -1,7 +1,7 @@
 //! `agentid-resolve --mesh`, from a host that has no registry and is not
 //! enrolled, so that nobody shows it their log.
 
-use super::liar::Liar;
+use super::liar::{Liar, kept};
 use super::{Host, LIMIT, TCP};
 use crate::node::{self, event, key, put};
 use crate::shell::until;
@@ -56,7 +56,7 @@ fn is(standing: &str, expires: &str) -> (String, String) {
 }
 
 #[test]
-fn a_host_that_nobody_shows_a_log_finds_agents_in_the_dht() {
+fn a_host_that_nobody_shows_a_log_finds_agents() {
     let mut fleet = node::fleet(LEADER);
     let mut first = Host::new(AGENT, &fleet);
     first.start(&["--listen", TCP, "--no-mdns"], &[]);
@@ -70,7 +70,6 @@ fn a_host_that_nobody_shows_a_log_finds_agents_in_the_dht() {
     assert_eq!((code, records), (4, vec![]), "{said}");
     assert!(said.starts_with("agentid-resolve: 80007 is unavailable: of "), "{said}");
 
-    // The agent's own node puts it there.
     let word = enrolled(LEADER, TOKEN, FIRST);
     put(&mut first.client(), &[&word]);
     for name in [TOKEN, TINY, HASH, &format!("{}#{TINY}", key(AGENT).did()), "  80007"] {
@@ -104,6 +103,57 @@ fn a_host_that_nobody_shows_a_log_finds_agents_in_the_dht() {
         said.contains("no node is running here") && said.contains("hint: start it with cooee-sub --serve"),
         "{said}"
     );
+}
+
+#[test]
+fn a_nodes_part_of_the_dht_has_what_a_leader_said_at_another() {
+    let fleet = node::fleet(LEADER);
+    let mut first = Host::new(53, &fleet);
+    first.start(&["--listen", TCP, "--no-mdns"], &[51, 53]);
+    let mut second = Host::new(51, &fleet);
+    second.start(&["--listen", TCP, "--no-mdns", "--peer", &first.address()], &[51, 53]);
+    let (word, out) = (enrolled(LEADER, TOKEN, FIRST), revoked(LEADER));
+    let parts = [first.address(), second.address()];
+    let all_keep = |value: &[u8]| {
+        for (part, name) in parts.iter().flat_map(|part| [(part, TOKEN), (part, TINY)]) {
+            let is_there = || (kept(part, &fleet.fleet, name).as_deref() == Some(value)).then_some(());
+            until(LIMIT, is_there).unwrap_or_else(|| panic!("{name} at {part}: {}", first.said() + &second.said()));
+        }
+    };
+    assert_eq!(kept(&parts[0], &fleet.fleet, TOKEN), None);
+    put(&mut first.client(), &[&word]);
+    all_keep(word.wire());
+    put(&mut second.client(), &[&out]);
+    all_keep(&[word.wire(), out.wire()].join(&b'\n'));
+}
+
+/// A part of the DHT has room for some of these only.
+#[test]
+fn of_very_many_agents_one_node_that_is_reached_tells_each() {
+    const AGENTS: usize = 2000;
+    let mut fleet = node::fleet(LEADER);
+    let mut first = Host::new(AGENT, &fleet);
+    first.start(&["--listen", TCP, "--no-mdns"], &[]);
+    fleet.nodes = vec![first.address()];
+    let mut desk = Host::new(52, &fleet);
+    desk.start(&["--no-mdns"], &[]);
+    let tiny = |n: usize| format!("{n:010}");
+    let words: Vec<Event> = (0..AGENTS)
+        .map(|n| {
+            let agent = format!("{}#{}", key(AGENT).did(), tiny(n));
+            let data = json!({"agent_did": agent, "tiny_id": tiny(n), "token": format!("{n:05}"), "expires": FIRST});
+            event(&key(LEADER), "enrolled", &format!("ucxl://any:admin@COOEE:enrol/#/agentid/{}", tiny(n)), data, None)
+        })
+        .collect();
+    let mut client = first.client();
+    for some in words.chunks(100) {
+        put(&mut client, &some.iter().collect::<Vec<_>>());
+    }
+    for n in (0..AGENTS).step_by(AGENTS / 10) {
+        let (code, records, said) = resolve(&desk, &[&tiny(n)]);
+        assert_eq!((code, said.as_str()), (0, ""), "{n}");
+        assert_eq!(records[0]["tiny_id"], tiny(n).as_str());
+    }
 }
 
 #[test]
