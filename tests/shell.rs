@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a run left.
@@ -49,14 +49,7 @@ pub fn run(command: &mut Command, limit: Duration, merged: bool) -> Ran {
 
 /// Starts it, waits for it, then ends what is left of its group.
 pub fn finish(command: &mut Command, limit: Duration) -> (Option<ExitStatus>, bool) {
-    // A program that was just copied is busy as long as a child of another
-    // thread, between its fork and its exec, holds the copy open.
-    let start = || match command.spawn() {
-        Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
-        started => Some(started),
-    };
-    let started = until(limit, start).expect("a program that is not written any more");
-    let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = spawn(command, limit);
     let group = Pid::from_child(&child);
     let status = until(limit, || child.try_wait().expect("our own child"));
     let gone = || test_kill_process_group(group).is_err().then_some(());
@@ -68,6 +61,17 @@ pub fn finish(command: &mut Command, limit: Duration) -> (Option<ExitStatus>, bo
     let _ = kill_process_group(group, Signal::KILL);
     let _ = child.wait();
     (status, clean)
+}
+
+/// Starts a program that may be a copy just made: it is busy as long as a child
+/// of another thread, between its fork and its exec, holds it open.
+pub fn spawn(command: &mut Command, limit: Duration) -> Child {
+    let start = || match command.spawn() {
+        Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
+        started => Some(started),
+    };
+    let started = until(limit, start).expect("a program that is not written any more");
+    started.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 fn all_of(file: &mut File) -> Vec<u8> {

@@ -50,7 +50,7 @@ fn members_of_the_sockets_group_use_the_node_and_nobody_else() {
     let at = ["--dir", dir.to_str().expect("text")];
     let serving = ["--serve", "--listen", "/ip4/127.0.0.1/tcp/0"];
     let mut serve = user.command_as(NOBODY, GROUP, "cooee-sub", &[&serving, &at[..]].concat());
-    let mut serve = serve.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command is built");
+    let mut serve = shell::spawn(serve.stdin(Stdio::null()).stderr(Stdio::null()), LIMIT);
     let socket = dir.join("node.sock");
     let ready = shell::until(LIMIT, || socket.exists().then_some(()));
     let metadata = fs::metadata(&socket);

@@ -135,6 +135,17 @@ fn what_a_near_node_takes_its_time_over_is_kept_meanwhile() {
 }
 
 #[test]
+fn without_room_for_a_file_a_near_node_is_waited_for_and_its_silence_said() {
+    let (folder, mut sender) = self::sender(true, false, "note");
+    folder.close().expect("removed");
+    sender.advance().expect("sent");
+    sender.wait().expect("signed, though it could not be kept");
+    sender.link = None;
+    sender.connect = Box::new(Gone);
+    assert!((0..2).any(|_| sender.wait().is_err()), "what is neither signed nor kept is lost");
+}
+
+#[test]
 fn nothing_goes_over_the_network_before_it_is_synced() {
     let (_folder, mut sender) = sender(false, true, "note");
     sender.advance().expect("sent");
