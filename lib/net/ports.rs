@@ -109,7 +109,7 @@ mod tests {
         let call = own.dial(there, options).expect("a call");
         let answer = tokio::task::spawn_blocking(move || called.accept());
         call.await.expect("it answers");
-        let (_, caller) = answer.await.expect("it ran").expect("somebody called");
-        assert_ne!(caller.port(), port);
+        let (_, from) = answer.await.expect("it ran").expect("somebody called");
+        assert_ne!(from.port(), port);
     }
 }
