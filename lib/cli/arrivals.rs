@@ -4,6 +4,7 @@
 use super::{Failure, Io, Output};
 use crate::jsonl::LineFault;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::low_level::pipe;
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
@@ -99,12 +100,14 @@ impl Arrivals {
 
 fn watch_signals(asked: &Arc<AtomicBool>, sender: SyncSender<Message>) -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
-    pipe::register(SIGTERM, writer.try_clone()?)?;
-    pipe::register(SIGINT, writer)?;
-    let asked = Arc::clone(asked);
+    for signal in [SIGTERM, SIGINT] {
+        // At once, not when a thread gets to it: where a whole pipe is asked to
+        // end, the end of stdin comes at the same moment.
+        flag::register(signal, Arc::clone(asked))?;
+        pipe::register(signal, writer.try_clone()?)?;
+    }
     thread::spawn(move || {
         if reader.read_exact(&mut [0]).is_ok() {
-            asked.store(true, Ordering::Relaxed);
             let _ = sender.send(Message::Stop);
         }
     });

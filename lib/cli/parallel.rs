@@ -1,6 +1,6 @@
 //! The loop of a filter whose work on a line is worth more than one core.
 
-use super::{Failure, Input, Io, Reject, Tally};
+use super::{Failure, Input, Io, Reject, Tally, Wait};
 use std::thread;
 
 /// Lines in work at once.
@@ -39,7 +39,9 @@ impl Io {
     /// As [`Io::filter`], in two steps: `prepare` sees the lines one by one in
     /// their order; `work` writes the output for what it made of them, on all
     /// cores. Output and rejects keep the order of the lines. At most 512 lines
-    /// or 4 MiB wait at a time, and none waits for a later one to arrive.
+    /// or 4 MiB wait at a time, and none waits for a later one to arrive. Where
+    /// nobody reads stdout any more it ends without waiting for the next line: a
+    /// resident pipe one of whose commands died is to end, and to be started again.
     pub fn filter_parallel<J: Send>(
         &mut self,
         input: Input,
@@ -54,6 +56,9 @@ impl Io {
         loop {
             if !lines.ready() {
                 self.out.flush()?;
+                if self.out.wait(Some(&rustix::stdio::stdin()), None) == Wait::Closed {
+                    return Err(Failure::closed());
+                }
             }
             let mut bytes = 0;
             let mut at_end = false;
