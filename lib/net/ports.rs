@@ -15,6 +15,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// What is sent and not acknowledged for so long ends a connection; pings see to
+/// it that something is sent. Where the system is left to decide, a peer whose
+/// address has changed counts as connected for a quarter of an hour.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED_MS: u32 = 20_000;
+
 pub(super) struct OwnPorts(Pin<Box<tcp::tokio::Transport>>);
 
 impl OwnPorts {
@@ -47,6 +53,15 @@ impl Transport for OwnPorts {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TransportEvent<Self::ListenerUpgrade, io::Error>> {
         self.0.as_mut().poll(cx)
     }
+}
+
+/// Ends a connection that has died in silence also while it waits to send: it
+/// cannot be closed before.
+pub(super) fn impatient(stream: tcp::tokio::TcpStream) -> tcp::tokio::TcpStream {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // One that is gone already says so soon enough.
+    let _ = sockopt::set_tcp_user_timeout(&stream.0, UNACKNOWLEDGED_MS);
+    stream
 }
 
 /// Where a TCP address without a name is.
@@ -108,7 +123,10 @@ mod tests {
         let options = DialOpts { role: libp2p::core::Endpoint::Dialer, port_use: PortUse::Reuse };
         let call = own.dial(there, options).expect("a call");
         let answer = tokio::task::spawn_blocking(move || called.accept());
-        call.await.expect("it answers");
+        let stream = impatient(call.await.expect("it answers"));
+        #[cfg(target_os = "linux")]
+        assert_eq!(sockopt::tcp_user_timeout(&stream.0).expect("it says"), UNACKNOWLEDGED_MS);
+        drop(stream);
         let (_, from) = answer.await.expect("it ran").expect("somebody called");
         assert_ne!(from.port(), port);
     }

@@ -1,7 +1,7 @@
 //! How bytes reach another machine: TCP with Noise and Yamux, QUIC, and names
 //! that DNS resolves. What nobody needs is not made: each costs time at start.
 
-use super::ports::OwnPorts;
+use super::ports::{OwnPorts, impatient};
 use super::swarm::{ALL_STREAMS, Failure, HANDSHAKE};
 use super::traffic::Meter;
 use libp2p::core::muxing::StreamMuxerBox;
@@ -48,7 +48,7 @@ pub(super) fn counted(keypair: &Keypair, meter: &Meter) -> Result<(Transport, Op
 /// system does not say how.
 pub(super) fn build(keypair: &Keypair, needs: Needs) -> Result<(Transport, Option<std::io::Error>), Failure> {
     let tcp = || -> Result<_, Failure> {
-        let tcp = OwnPorts::new(tcp::Config::default().nodelay(true));
+        let tcp = OwnPorts::new(tcp::Config::default().nodelay(true)).map(|stream, _| impatient(stream));
         let secure = tcp.upgrade(Version::V1Lazy).authenticate(noise::Config::new(keypair)?);
         let mut muxing = yamux::Config::default();
         muxing.set_max_num_streams(ALL_STREAMS);

@@ -6,6 +6,7 @@ use super::{Host, LIMIT};
 use crate::node;
 use crate::shell::until;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -58,17 +59,27 @@ impl Network {
         network
     }
 
-    /// A command on one of its hosts.
+    /// A command of ours on one of its hosts.
     fn command(&self, host: usize, name: &str) -> Command {
+        self.run(host, crate::manual::bin_dir().join(name).as_os_str())
+    }
+
+    fn run(&self, host: usize, program: &OsStr) -> Command {
         let mut command = Command::new("nsenter");
         if !rustix::process::geteuid().is_root() {
             command.args(["-U", "--preserve-credentials"]);
         }
         // Also the node ends with the test.
+        command.args(["-t", &self.hosts[host], "-n", "setpriv", "--pdeathsig", "KILL"]).arg(program);
         command
-            .args(["-t", &self.hosts[host], "-n", "setpriv", "--pdeathsig", "KILL"])
-            .arg(crate::manual::bin_dir().join(name));
-        command
+    }
+
+    /// Gives a host another address instead of the one it has, as DHCP may.
+    fn moves(&self, host: usize, from: &str, to: &str) {
+        for (what, address) in [("del", from), ("add", to)] {
+            let moved = self.run(host, OsStr::new("ip")).args(["addr", what, address, "dev", "eth0"]).status();
+            assert!(moved.expect("iproute2").success(), "{what} {address}");
+        }
     }
 }
 
@@ -117,4 +128,22 @@ fn nodes_of_one_lan_find_each_other_and_another_fleets_part() {
     command.args(["--serve", "-v", "--no-mdns", "--dir"]).arg(hosts[1].path());
     hosts[1].run(command, &[]);
     assert!(hosts[1].said().contains("alone: "), "{}", hosts[1].said());
+}
+
+/// Nobody says goodbye to whom its address was taken from: to all others its
+/// connections stand, and to itself.
+#[test]
+fn a_node_whose_address_changes_is_there_again() {
+    let network = Network::new();
+    let fleet = node::fleet(1);
+    let mut hosts = [Host::new(45, &fleet), Host::new(46, &fleet)];
+    for (number, host) in hosts.iter_mut().enumerate() {
+        let mut command = network.command(number, "cooee-sub");
+        command.args(["--serve", "-v", "--no-mdns", "--listen", "/ip4/0.0.0.0/tcp/4001"]);
+        command.args(["--peer", "/ip4/10.77.0.1/tcp/4001", "--dir"]).arg(host.path());
+        host.run(command, &[45, 46]);
+    }
+    hosts[0].hears(&hosts[1].says("before"));
+    network.moves(1, "10.77.0.2/24", "10.77.0.22/24");
+    hosts[0].hears(&hosts[1].says("after"));
 }

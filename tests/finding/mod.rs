@@ -12,6 +12,7 @@ use cooee::enrol::Fleet;
 use cooee::event::Event;
 use cooee::key::write_key;
 use cooee::net::{self, Dialer};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -181,6 +182,29 @@ fn a_peer_that_comes_back_is_called_again() {
     let (place, _) = address.split_once("/p2p/").expect("a peer id");
     a.start(&["--listen", place], &[]);
     a.hears(&meanwhile);
+}
+
+/// Its machine acknowledges what it is sent, and nobody reads it.
+#[test]
+fn a_peer_that_is_stuck_is_parted_with() {
+    let mut fleet = node::fleet(1);
+    let mut a = Host::new(47, &fleet);
+    a.start(&["--listen", TCP], &[47, 48]);
+    fleet.nodes = vec![a.address()];
+    let mut b = Host::new(48, &fleet);
+    b.start(&["--no-mdns"], &[47, 48]);
+    a.hears(&b.says("before"));
+    let connected = |b: &Host| {
+        let peers = Command::new(crate::manual::bin_dir().join("cooee-peers")).arg("--dir").arg(b.path()).output();
+        String::from_utf8(peers.expect("it runs").stdout).expect("text").contains(r#""state":"connected""#)
+    };
+    assert!(connected(&b));
+    let pid = Pid::from_child(a.node.as_ref().expect("it runs"));
+    kill_process(pid, Signal::STOP).expect("stopped");
+    // It takes two pings.
+    until(2 * LIMIT, || (!connected(&b)).then_some(())).expect("it is still said to be connected");
+    kill_process(pid, Signal::CONT).expect("it goes on");
+    a.hears(&b.says("after"));
 }
 
 #[test]

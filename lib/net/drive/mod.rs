@@ -274,10 +274,13 @@ impl<R: Reader + 'static> Driver<R> {
             ProtocolsEvent::Routing(event) => self.routed(event),
             ProtocolsEvent::Ping(ping::Event { connection, result, .. }) => match result {
                 Ok(round_trip) => self.sights.pinged(connection, round_trip),
-                Err(ping::Failure::Timeout) => {
+                // A command that only hands something over answers none.
+                Err(ping::Failure::Unsupported) => {}
+                // libp2p says nothing of the first failure, which is the time
+                // that has passed: the second is a stream that does not open.
+                Err(_) => {
                     self.swarm.close_connection(connection);
                 }
-                Err(_) => {}
             },
             _ => {}
         }
