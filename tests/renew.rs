@@ -160,10 +160,14 @@ fn a_bad_file_is_named_and_the_old_one_counts() {
         node.says("; the node goes by what it had before");
         assert_eq!(node.against(&host), None, "after {words}");
     }
-    fs::remove_file(node.folder.path().join("fleet.json")).expect("it was there");
+    let [file, pipe] = ["fleet.json", "pipe"].map(|name| node.folder.path().join(name));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
+    fs::rename(pipe, &file).expect("it is there");
+    node.says("fleet.json: not a regular file; the node goes by what it had before");
+    fs::remove_file(file).expect("it was there");
     node.says("fleet.json: no such file; the node goes by what it had before");
     assert_eq!(node.against(&key(7)).as_deref(), Some("not_a_member"));
-    assert_eq!(node.said().lines().count(), bad.len() + 1, "each is said once: {}", node.said());
+    assert_eq!(node.said().lines().count(), bad.len() + 2, "each is said once: {}", node.said());
 
     node.write(&with(&|_| {}));
     assert_eq!(node.refused(&[&revoked(&host, &host)]), [""; 0]);

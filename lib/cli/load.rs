@@ -44,7 +44,12 @@ impl From<store::Error> for Failure {
             store::Fault::Newer { .. } => Some("use the newer cooee that wrote it"),
             store::Fault::ReadOnly => Some("it, its -wal and -shm files, and their folder must be writable"),
             store::Fault::Full => Some("nothing was changed; try again when there is room"),
+            store::Fault::Damaged | store::Fault::Empty if error.path.ends_with("log.db") => {
+                Some("put a backup in its place, or move it away with its -wal and -shm: other nodes have most of it")
+            }
             store::Fault::Damaged | store::Fault::Empty => Some("put a backup in its place; nothing was changed"),
+            store::Fault::StrayLog => Some("put the database back, or move its -wal and -shm files away too"),
+            store::Fault::Moved => Some("nothing was changed; put it back, or start again without it"),
             _ => None,
         };
         let failure = if error.is_temporary() { Self::temporary(error) } else { Self::could_not_run(error) };
@@ -100,6 +105,10 @@ impl Folder {
     /// The fleet file; `None` where this folder belongs to no fleet.
     pub fn fleet(&self) -> Result<Option<Fleet>, Failure> {
         let path = self.file("fleet.json");
+        // A pipe would be waited for, for ever.
+        if std::fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+            return Err(Failure::could_not_run(format_args!("{}: not a regular file", path.display())));
+        }
         let Some(text) = read_bounded(&path, FLEET_LIMIT_BYTES)? else { return Ok(None) };
         let fleet =
             Fleet::parse(&text).map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))?;

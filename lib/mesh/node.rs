@@ -174,7 +174,8 @@ impl<L: Log, T> Node<L, T> {
                 Err(error) => batch.error = Some(error),
             }
         }
-        if batch.began {
+        // It may have failed before anything began.
+        if batch.began || batch.error.is_some() {
             self.log_error = batch.error.as_ref().map(|error| (now.wall, error.to_string()));
         }
         self.renewed(batch.renewed.take(), batch.error.is_some(), now);
@@ -234,10 +235,12 @@ impl<L: Log, T> Node<L, T> {
         self.tell_members(now, actions);
         self.tend_lookups(now, actions);
         self.announce(now, actions);
-        let asks = if belongs { self.compare(now) } else { self.hand_on(now) };
-        match asks {
-            Ok(asks) => actions.extend(asks),
-            Err(error) => actions.push(Action::Failed(error)),
+        let handed_on = if belongs { Ok(Vec::new()) } else { self.hand_on(now) };
+        for asks in [handed_on, self.compare(now)] {
+            match asks {
+                Ok(asks) => actions.extend(asks),
+                Err(error) => actions.push(Action::Failed(error)),
+            }
         }
     }
 

@@ -83,7 +83,9 @@ impl<L: Log, T> Node<L, T> {
 
     /// Nodes are asked for what may be missing here. Whether a peer belongs is
     /// for the peer's own judgement of us: what it sends is believed for its
-    /// authors' signatures, and may be how we learn that it belongs.
+    /// authors' signatures, and may be how we learn that it belongs, or that we
+    /// do: a host may have been enrolled before its node ran, or have lost its
+    /// log. Who is a stranger to the peer is refused.
     pub(super) fn compare(&mut self, now: Now) -> Result<Vec<Action<T>>, LogError> {
         let mut asks = Vec::new();
         for (did, peer) in &mut self.peers {

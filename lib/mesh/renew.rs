@@ -141,7 +141,7 @@ mod tests {
     use crate::enrol::Leader;
     use crate::event::{Draft, Stamp};
     use crate::key::Key;
-    use crate::mesh::simulation::Memory;
+    use crate::mesh::simulation::{Memory, Refuses};
     use crate::mesh::{Action, Config, Input, Origin};
     use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
@@ -231,6 +231,37 @@ mod tests {
         assert!(told, "{actions:?}");
         let held = actions.iter().any(|action| matches!(action, Action::Hold(_)));
         assert!(held, "the DHT says what counts now: {actions:?}");
+    }
+
+    #[test]
+    fn a_fleet_file_that_cannot_be_kept_changes_nothing() {
+        let (leader, revoker, bad) = (key(1), key(2), key(3));
+        for refuses in [Refuses::Begin, Refuses::Commit] {
+            let log = Memory::default();
+            let mut node = node(Some(fleet(1)), log.clone());
+            let said = [said(&leader, "enrolled", &revoker, 1), said(&leader, "enrolled", &bad, 2)]
+                .into_iter()
+                .chain([said(&revoker, "revoked", &bad, 3)]);
+            put(&mut node, &said.collect::<Vec<_>>().iter().collect::<Vec<_>>());
+            let is_in = |node: &Node<Memory, u8>| node.members().is_enrolled(&bad.did(), at(11_000).wall);
+            let mut with = fleet(1);
+            with.revokers.push(revoker.did());
+
+            log.refuse(Some(refuses));
+            let (reply, actions) = renewed(&mut node, with.clone(), "there");
+            assert!(matches!(&reply, Reply::Error { code, .. } if code == "storage"), "{reply:?}");
+            assert!(!actions.iter().any(|action| matches!(action, Action::Call(_))), "{actions:?}");
+            assert!(is_in(&node) && !node.members().is_node(&key(7).did()));
+            assert_eq!((log.records_held(), node.config.targets.len()), (2, 0));
+            assert!(node.config.fleet.as_ref().is_some_and(|fleet| fleet.revokers.is_empty()));
+            assert!(node.log_error.is_some(), "whoever watches is told");
+
+            log.refuse(None);
+            assert_eq!(renewed(&mut node, with, "there").0, Reply::End);
+            assert!(!is_in(&node) && node.members().is_node(&key(7).did()));
+            assert_eq!((log.records_held(), node.config.targets.len()), (3, 1));
+            assert!(node.log_error.is_none());
+        }
     }
 
     /// Whether the revocation or the right to revoke came first, the node that

@@ -4,7 +4,7 @@
 //! starts again, however far it had got. Events themselves are kept once for
 //! all nodes, so that ten thousand logs fit into memory.
 
-pub use super::rows::Break;
+pub use super::rows::{Break, Refuses};
 use super::rows::{Kept, Rows, Undo};
 use crate::event::Event;
 use crate::key::Did;
@@ -70,6 +70,12 @@ impl Memory {
         self.rows().breaks = Some(breaks);
     }
 
+    /// It works no more, or again.
+    #[cfg(test)]
+    pub fn refuse(&self, what: Option<Refuses>) {
+        self.rows().refuses = what;
+    }
+
     /// Did it break off?
     pub fn is_broken(&self) -> bool {
         self.rows().broken
@@ -105,12 +111,15 @@ impl Log for Memory {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
-        self.rows().undo.clear();
+        let mut rows = self.rows();
+        rows.refuse(Refuses::Begin)?;
+        rows.undo.clear();
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
         let mut rows = self.rows();
+        rows.refuse(Refuses::Commit)?;
         match rows.breaks {
             Some(Break::BeforeCommit) => rows.broken = true,
             Some(Break::AfterCommit) => {

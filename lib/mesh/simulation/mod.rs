@@ -30,4 +30,4 @@ mod world;
 
 pub use growth::{Growth, grow};
 #[cfg(test)]
-pub(super) use memory::Memory;
+pub(super) use memory::{Memory, Refuses};

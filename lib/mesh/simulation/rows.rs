@@ -51,6 +51,15 @@ pub enum Break {
     AfterCommit,
 }
 
+/// What a log that works no more refuses: the disk is full, the file is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuses {
+    /// To begin a batch.
+    Begin,
+    /// To make one durable.
+    Commit,
+}
+
 #[derive(Default)]
 pub struct Rows {
     pub last_place: u64,
@@ -64,6 +73,7 @@ pub struct Rows {
     pub undo: Vec<Undo>,
     pub breaks: Option<Break>,
     pub broken: bool,
+    pub refuses: Option<Refuses>,
 }
 
 impl Rows {
@@ -75,6 +85,11 @@ impl Rows {
             _ => {}
         }
         if self.broken { Err(LogError("killed".into())) } else { Ok(()) }
+    }
+
+    /// Fails where it was asked to.
+    pub fn refuse(&self, what: Refuses) -> Result<(), LogError> {
+        if self.refuses == Some(what) { Err(LogError("it works no more".into())) } else { Ok(()) }
     }
 
     pub fn add(&mut self, row: Kept) {

@@ -122,6 +122,20 @@ fn an_outsider_is_answered_through_crashes_and_then_hears_everything() {
     }
 }
 
+/// Its log is lost, or it was enrolled while no node of its own ran.
+#[test]
+fn a_member_that_does_not_know_so_is_told() {
+    let mut world = World::new(5, &[&[], &[0], &[0]]);
+    let member = world.enrolled(1, None);
+    world.put(0, &[&member]);
+    let note = world.event(&key(1), "note", NOTE, json!("mine"), None);
+    world.put(0, &[&note]);
+    world.run(120_000);
+    assert_eq!(world.members[1].log.held(), world.members[0].log.held());
+    assert!(world.members[1].node.as_ref().expect("it runs").belongs(world.wall()));
+    assert_eq!(world.members[2].log.all(), [""; 0], "a stranger is told nothing");
+}
+
 #[test]
 fn bad_events_stop_at_the_first_node_and_strangers_are_not_heard() {
     // A line: what reaches node 2 has passed node 1.

@@ -73,7 +73,7 @@ impl mesh::Log for Log {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
-        self.run(|sql| sql.execute_batch("BEGIN IMMEDIATE"))
+        self.database.begin().map_err(failed)
     }
 
     fn commit(&mut self) -> Result<(), LogError> {

@@ -279,6 +279,21 @@ fn what_is_a_record_may_change() {
     log.commit().expect("on disk");
 }
 
+/// Else it would be acknowledged, and gone with the process.
+#[test]
+fn nothing_is_written_into_a_log_that_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.db");
+    let mut log = Log::open(&path).expect("made");
+    add(&mut log, &[&event(1, 1, 1)], &Mark::default());
+    std::fs::rename(&path, path.with_extension("old")).expect("moved");
+    let error = log.begin().expect_err("it is not there").to_string();
+    assert!(error.contains("was moved, deleted or replaced"), "{error}");
+    std::fs::rename(path.with_extension("old"), &path).expect("moved back");
+    add(&mut log, &[&event(2, 2, 1)], &Mark::default());
+    assert_eq!(all(&log).len(), 2);
+}
+
 #[test]
 fn where_a_consumer_has_been_no_new_event_stands() {
     let folder = tempfile::tempdir().expect("a folder");
