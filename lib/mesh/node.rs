@@ -229,6 +229,7 @@ impl<L: Log, T> Node<L, T> {
             actions.push(Action::Gossip(belongs));
             for peer in self.peers.values_mut() {
                 peer.compare_soon(now.uptime_ms);
+                peer.notes.belongs();
             }
         }
         self.call(belongs, now, actions);

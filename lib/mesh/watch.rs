@@ -104,6 +104,11 @@ impl Notes {
         }
     }
 
+    /// What was refused to a stranger counts no more when it is none.
+    pub fn belongs(&mut self) {
+        self.refused = None;
+    }
+
     /// The peer refused what it was asked, or gave no answer.
     pub fn refused(&mut self, reply: Option<&Reply>, now: Timestamp) {
         let (code, words) = match reply {

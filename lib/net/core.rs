@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) const QUEUE: usize = 64;
 /// Inputs under one commit, at most.
 const BATCH: usize = 64;
+/// The same fault is said again after this long.
+const COMPLAINT_MS: u64 = 60_000;
 
 /// Whom an action is for.
 #[derive(Debug)]
@@ -51,18 +53,40 @@ pub(super) fn run<L: mesh::Log>(
     say: &Say,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut complaint = Complaint::default();
     while let Some(first) = inputs.blocking_recv() {
         batch.push(first);
         while batch.len() < BATCH {
             let Ok(next) = inputs.try_recv() else { break };
             batch.push(next);
         }
-        for action in node.handle(batch.drain(..), clock.now()) {
+        let now = clock.now();
+        for action in node.handle(batch.drain(..), now) {
+            if let Action::Failed(error) = &action
+                && !complaint.is_new(&error.to_string(), now.uptime_ms)
+            {
+                continue;
+            }
             if let Some(command) = act(action, grown, peers_file, say) {
                 // A driver that has ended leaves nothing to be done.
                 let _ = commands.send(command);
             }
         }
+    }
+}
+
+/// What was said of the log last: a disk that is full is so for every batch.
+#[derive(Default)]
+struct Complaint(Option<(String, u64)>);
+
+impl Complaint {
+    /// Has it not been said for a minute?
+    fn is_new(&mut self, words: &str, now_ms: u64) -> bool {
+        let is_new = !matches!(&self.0, Some((said, at)) if said == words && now_ms < at + COMPLAINT_MS);
+        if is_new {
+            self.0 = Some((words.to_owned(), now_ms));
+        }
+        is_new
     }
 }
 
@@ -128,5 +152,19 @@ fn act(action: Action<Ticket>, grown: &watch::Sender<u64>, peers_file: &Path, sa
             say.say(&error.to_string());
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_said_once_a_minute() {
+        let mut complaint = Complaint::default();
+        let said =
+            [("full", 0), ("full", 59_999), ("gone", 59_999), ("full", 60_000), ("full", 119_999), ("full", 120_000)]
+                .map(|(words, at)| complaint.is_new(words, at));
+        assert_eq!(said, [true, false, true, true, false, true]);
     }
 }

@@ -132,7 +132,11 @@ fn a_member_that_does_not_know_so_is_told() {
     world.put(0, &[&note]);
     world.run(120_000);
     assert_eq!(world.members[1].log.held(), world.members[0].log.held());
-    assert!(world.members[1].node.as_ref().expect("it runs").belongs(world.wall()));
+    let now = world.now();
+    let node = world.members[1].node.as_ref().expect("it runs");
+    assert!(node.belongs(now.wall));
+    let facts = node.facts(now).expect("its log works");
+    assert!(facts.peers.values().all(|peer| peer.refused.is_none()), "that is over: {facts:?}");
     assert_eq!(world.members[2].log.all(), [""; 0], "a stranger is told nothing");
 }
 
