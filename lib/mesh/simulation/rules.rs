@@ -128,8 +128,8 @@ fn a_member_that_does_not_know_so_is_told() {
     let mut world = World::new(5, &[&[], &[0], &[0]]);
     let member = world.enrolled(1, None);
     world.put(0, &[&member]);
-    let note = world.event(&key(1), "note", NOTE, json!("mine"), None);
-    world.put(0, &[&note]);
+    let said = world.event(&key(1), "note", NOTE, json!("mine"), None);
+    world.put(0, &[&said]);
     world.run(120_000);
     assert_eq!(world.members[1].log.held(), world.members[0].log.held());
     let now = world.now();
