@@ -23,7 +23,7 @@ pub enum Reason {
     /// Valid, but not an object where one is needed.
     #[error("expected a JSON object")]
     NotAnObject,
-    /// One object has the same key twice.
+    /// One object has the same key twice; of a long one its first 64 characters.
     #[error("duplicate key \"{0}\"")]
     DuplicateKey(String),
     /// Half of a surrogate pair.

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 /// Pairwise comparison of keys up to here; sorted above, so that a line of
 /// 100,000 keys is not 10^10 comparisons.
 const PAIRWISE_KEYS: usize = 16;
+/// What is said of a key: one may fill a whole line, and an error is for people.
+const SHOWN_CHARS: usize = 64;
 
 /// No key twice, by meaning. The error carries the second one's place.
 #[inline]
@@ -14,7 +16,7 @@ pub(super) fn unique(text: &str, keys: &mut [(u32, u32, bool)], any_escaped: boo
     let raw = |key: &(u32, u32, bool)| &text[key.0 as usize..key.1 as usize];
     let duplicate = |key: &(u32, u32, bool)| {
         let name = if key.2 { unescape(raw(key)) } else { raw(key).to_owned() };
-        Err((Reason::DuplicateKey(name), key.0 as usize - 1))
+        Err((Reason::DuplicateKey(name.chars().take(SHOWN_CHARS).collect()), key.0 as usize - 1))
     };
     if any_escaped {
         let mut meant: Vec<_> = keys

@@ -7,6 +7,9 @@ use super::{Agent, Dimension, Parts, Point, Revocation, Said, Shown, key_of};
 use crate::jsonl::{self, Scanner};
 use serde::{Deserialize, Serialize};
 
+/// What is said of a member that cannot be read; it may fill a whole line.
+const SHOWN_CHARS: usize = 120;
+
 /// A line that is put in.
 #[derive(Clone, Debug)]
 pub enum Partial {
@@ -66,6 +69,9 @@ struct AgentText<'a> {
     order: String,
     values: Values,
     history: Vec<(String, u16)>,
+    /// Must be there, if only as null: a part that lost it would let a revoked
+    /// agent go on.
+    #[serde(deserialize_with = "Option::deserialize")]
     revocation: Option<RevocationText>,
     last_signal: Option<String>,
     signals: u64,
@@ -76,6 +82,7 @@ struct AgentText<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 struct Values {
     policy_compliance: Vec<f64>,
     resource_efficiency: Vec<f64>,
@@ -85,12 +92,14 @@ struct Values {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 struct RevocationText {
     total_score: u16,
     at: String,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 struct ShownText {
     dimension: String,
     value: f64,
@@ -196,7 +205,8 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, PartialError> {
     serde_json::from_str(text).map_err(|error| {
         // Line and column are of this text alone, and our callers name the line.
         let message = error.to_string();
-        PartialError::Member(message.split(" at line ").next().unwrap_or_default().to_owned())
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        PartialError::Member(message.chars().take(SHOWN_CHARS).collect())
     })
 }
 

@@ -69,6 +69,27 @@ fn bad_lines_are_named_and_skipped() {
     }
 }
 
+/// A line may be a mebibyte; what is said of it is one that people read.
+#[test]
+fn a_bad_line_does_not_flood_stderr() {
+    let long = "k".repeat(500_000);
+    let signal = |more: &str| format!(r#"{{"agent_did":"a","dimension":"output_quality","source":"s"{more}}}"#);
+    for (more, message) in [
+        (format!(r#","value":-0.{}"#, "0".repeat(500_000)), "\"value\" is -0.000"),
+        (format!(r#","value":1,"{long}":1,"{long}":2"#), "duplicate key \"kkk"),
+        (format!(r#","value":1,"timestamp":"{long}""#), "\"timestamp\" \"kkk"),
+        (format!(r#","value":1,"type":"{long}""#), "\"type\" \"kkk"),
+    ] {
+        let ran = trust_score(&[]).write_stdin(signal(&more)).assert().code(3).get_output().clone();
+        let err = String::from_utf8_lossy(&ran.stderr);
+        assert!(err.contains(message) && err.len() < 500, "{message}: {} bytes", err.len());
+    }
+    let part = format!(r#"{{"type":"partial","v":1,"stale":"{long}"}}"#);
+    let ran = trust_score(&["--merge"]).write_stdin(part).assert().code(3).get_output().clone();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert!(err.starts_with("trust-score: line 1: ") && err.len() < 500, "{} bytes", err.len());
+}
+
 #[test]
 fn ends_of_lines_and_of_the_input() {
     let (before, after) = good();

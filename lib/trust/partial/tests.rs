@@ -107,6 +107,8 @@ fn what_partial_does_not_print_is_refused() {
             "\"revocation\":{\"total_score\":1001,\"at\":\"1970-01-01T00:00:00Z\"}",
             "\"revocation\" is not",
         ),
+        (",\"revocation\":null", "", "missing field `revocation`"),
+        ("\"recent_signals\":[", "\"recent_signals\":[1,", "expected an object"),
         ("\"signals\":1", "\"signals\":0", "\"signals\" is not what"),
         ("\"stale\":false", "\"stalest\":false", "missing field `stale`"),
         ("\"agent_did\":\"a\"", "\"agent_did\":\"\"", "\"agent_did\" is not what"),

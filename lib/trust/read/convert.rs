@@ -33,7 +33,7 @@ pub fn signal<'a>(object: &Object<'a>, kind: &str) -> Result<Signal<'a>, Fault> 
         "output" => output,
         "security" => security,
         "collaboration" => collaboration,
-        other => return Err(Fault::Type(other.chars().take(64).collect())),
+        other => return Err(Fault::Type(fields::shown(other))),
     };
     let agent_did = agent_did?;
     common(object, agent_did, made(object)?)
@@ -59,7 +59,7 @@ fn plain<'a>(object: &Object<'a>) -> Result<Made<'a>, Fault> {
     let name = name.as_str().ok_or(Fault::Kind { name: "dimension", expected: "a string" })?;
     let dimension = Dimension::from_name(name.as_bytes());
     Ok(Made {
-        dimension: dimension.ok_or_else(|| Fault::Dimension(name.chars().take(64).collect()))?,
+        dimension: dimension.ok_or_else(|| Fault::Dimension(fields::shown(&name)))?,
         value: fields::number(object, "value", 1.0, "between 0 and 1")?.0,
         source: fields::name(object, "source")?,
         details: fields::optional_details(object, "details")?,

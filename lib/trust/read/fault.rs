@@ -24,7 +24,7 @@ pub enum Fault {
     Range {
         /// The member.
         name: &'static str,
-        /// As it was written.
+        /// As it was written, at most 64 characters of it.
         value: String,
         /// Its range.
         expected: &'static str,

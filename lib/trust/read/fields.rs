@@ -9,6 +9,9 @@ pub const NAME_LIMIT_BYTES: usize = 256;
 /// `details` and what becomes it.
 pub const DETAILS_LIMIT_BYTES: usize = 4096;
 
+/// Of a value that is refused, what is said of it.
+const SHOWN_CHARS: usize = 64;
+
 type Text<'a> = Cow<'a, str>;
 
 /// A member that may be left out or null.
@@ -99,7 +102,7 @@ fn in_range<'a>(
     if number.is_sign_positive() && number <= most {
         return Ok((number, value.raw()));
     }
-    Err(Fault::Range { name, value: value.raw().to_owned(), expected })
+    Err(Fault::Range { name, value: shown(value.raw()), expected })
 }
 
 /// `weight`: carried, and never used.
@@ -114,6 +117,11 @@ pub fn time(object: &Object<'_>) -> Result<Option<i64>, Fault> {
     let text = value.as_str().ok_or(Fault::Kind { name: "timestamp", expected: "a string" })?;
     match millis(text.as_bytes()) {
         Some(at) => Ok(Some(at)),
-        None => Err(Fault::Time(text.chars().take(64).collect())),
+        None => Err(Fault::Time(shown(&text))),
     }
+}
+
+/// What an error says of a value: a line may be a mebibyte of it.
+pub fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS).collect()
 }
