@@ -107,6 +107,11 @@ impl Failure {
         Self { exit: Exit::Done, message: None, hint: None }
     }
 
+    /// Whether it is that.
+    pub fn is_closed(&self) -> bool {
+        self.message.is_none()
+    }
+
     /// Adds the one line that says how to fix it.
     #[must_use]
     pub fn hint(mut self, hint: impl Display) -> Self {

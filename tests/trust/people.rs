@@ -3,7 +3,8 @@
 
 use super::{records, signal, trust_score};
 use serde_json::{Value, json};
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 /// `good` has 625, `risky` 447 by way of 420, `gone` is revoked and back at 500
 /// or more, `quiet` has 500.
@@ -150,6 +151,33 @@ fn the_gate_closes_for_one() {
         trust_score(&more).write_stdin(fleet()).assert().code(2).stdout("");
     }
     trust_score(&["--min", "1001"]).write_stdin(fleet()).assert().code(2).stdout("");
+}
+
+/// Whoever reads only the first line gets the same answer: with `pipefail` it is
+/// the pipeline's.
+#[test]
+fn the_gate_answers_also_where_nobody_reads() {
+    for (arguments, code) in [
+        (&["--min", "580"][..], 0),
+        (&["--min", "581"], 1),
+        (&["--min", "581", "--table"], 1),
+        (&["--min", "581", "--explain", "a"], 1),
+        (&["--min", "1", "--explain", "b"], 1),
+        (&[], 0),
+    ] {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("trust-score"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        drop(child.stdout.take());
+        let mut input = child.stdin.take().expect("piped");
+        input.write_all(signal("a", "output_quality", 0.9, 1).as_bytes()).expect("it reads");
+        drop(input);
+        assert_eq!(child.wait().expect("our own child").code(), Some(code), "{arguments:?}");
+    }
 }
 
 /// A line that was rejected does not hide that the gate is closed.

@@ -1,18 +1,15 @@
 //! Views for people, and for what people look at.
 
 use crate::run::Run;
-use crate::view::Gate;
 use cooee::cli::{Failure, Io, write_whole};
 use cooee::show::{Exposition, Measure, Page};
 use std::path::Path;
 
 /// `--table`: as wide as the terminal; whole names where stdout is none.
-pub fn table(io: &mut Io, run: &Run, gate: &mut Gate) -> Result<(), Failure> {
+pub fn table(io: &mut Io, run: &Run) -> Result<(), Failure> {
     let mut measure = Measure::default();
     run.everyone(|did, agent, _| {
-        let subject = run.subject(did, agent, Vec::new());
-        gate.take(&subject, &run.config);
-        measure.take(&subject, &run.config);
+        measure.take(&run.subject(did, agent, Vec::new()), &run.config);
         Ok(())
     })?;
     let table = measure.table(io.out.columns());

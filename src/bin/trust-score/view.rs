@@ -60,24 +60,56 @@ impl View {
 
     /// Prints it.
     pub fn print(&self, io: &mut Io, run: &Run, all: bool) -> Result<Exit, Failure> {
+        let gate = self.judge(run, all)?;
+        match self.show(io, run, all) {
+            // Whoever reads only the first lines still gets the gate's answer.
+            Err(failure) if gate.least.is_some() && failure.is_closed() => {}
+            shown => shown?,
+        }
+        Ok(gate.end(io))
+    }
+
+    /// Whether those that [`View::show`] prints may pass.
+    fn judge(&self, run: &Run, all: bool) -> Result<Gate, Failure> {
         let mut gate = Gate { least: self.min, ..Gate::default() };
         if !self.explain.is_empty() {
-            explain(io, run, &self.explain, &mut gate)?;
+            for did in &self.explain {
+                match run.find(did)? {
+                    Some((agent, _)) => gate.take(&run.subject(did, &agent, Vec::new()), &run.config),
+                    None => gate.unknown += 1,
+                }
+            }
+            return Ok(gate);
+        }
+        let mut take = |did: &str, agent: &Agent| {
+            gate.take(&run.subject(did, agent, Vec::new()), &run.config);
+            Ok(())
+        };
+        match self.min {
+            None => {}
+            Some(_) if all || self.table => run.everyone(|did, agent, _| take(did, agent))?,
+            Some(_) => run.touched(take)?,
+        }
+        Ok(gate)
+    }
+
+    fn show(&self, io: &mut Io, run: &Run, all: bool) -> Result<(), Failure> {
+        if !self.explain.is_empty() {
+            explain(io, run, &self.explain)?;
         } else if self.at_risk {
             at_risk(io, run)?;
         } else if self.report {
             report(io, run, self.days.unwrap_or(7))?;
         } else if self.table {
-            people::table(io, run, &mut gate)?;
+            people::table(io, run)?;
         } else if let Some(path) = &self.html {
             people::page(io, run, path, self.html_agents.unwrap_or(100))?;
         } else if self.prometheus {
             people::exposition(io, run)?;
         } else {
-            scores(io, run, all, &mut gate)?;
+            scores(io, run, all)?;
         }
-        io.out.flush()?;
-        Ok(gate.end(io))
+        io.out.flush()
     }
 }
 
@@ -91,7 +123,7 @@ pub fn needs(option: &str, given: bool, other: &str, there: bool) -> Result<(), 
 
 /// `--min`: whether all that was asked for may pass.
 #[derive(Default)]
-pub struct Gate {
+struct Gate {
     least: Option<u16>,
     unknown: u64,
     passed: u64,
@@ -102,7 +134,7 @@ pub struct Gate {
 
 impl Gate {
     /// Judges an agent.
-    pub fn take(&mut self, subject: &Subject<'_>, config: &Config) {
+    fn take(&mut self, subject: &Subject<'_>, config: &Config) {
         let Some(least) = self.least else { return };
         let (good, judged) = (subject.standing(config) != Standing::Revoked, subject.judged());
         if good && judged >= least {
@@ -130,11 +162,8 @@ impl Gate {
     }
 }
 
-fn scores(io: &mut Io, run: &Run, all: bool, gate: &mut Gate) -> Result<(), Failure> {
-    let mut line = |did: &str, agent: &Agent| {
-        gate.take(&run.subject(did, agent, Vec::new()), &run.config);
-        score(io, run, did, agent)
-    };
+fn scores(io: &mut Io, run: &Run, all: bool) -> Result<(), Failure> {
+    let mut line = |did: &str, agent: &Agent| score(io, run, did, agent);
     if all { run.everyone(|did, agent, _| line(did, agent)) } else { run.touched(line) }
 }
 
@@ -150,16 +179,14 @@ fn end_line(io: &mut Io) -> Result<(), Failure> {
     io.out.spill()
 }
 
-fn explain(io: &mut Io, run: &Run, dids: &[String], gate: &mut Gate) -> Result<(), Failure> {
+fn explain(io: &mut Io, run: &Run, dids: &[String]) -> Result<(), Failure> {
     for did in dids {
         let Some((agent, recent)) = run.find(did)? else {
             io.out.flush()?;
             io.warn(&format!("{did} is not known"));
-            gate.unknown += 1;
             continue;
         };
         let subject = run.subject(did, &agent, recent.iter().collect());
-        gate.take(&subject, &run.config);
         explanation(io.out.buffer(), &subject, &run.config, run.now, |out| {
             run.beyond.write(out, did, &agent, run.now, &run.config);
         });
