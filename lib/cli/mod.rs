@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod beats;
+mod clock;
 mod duration;
 mod exit;
 mod folder;
@@ -21,6 +22,7 @@ mod text;
 pub use crate::show::escape;
 pub use arrivals::{Arrival, Arrivals, Line};
 pub use beats::Beats;
+pub use clock::clock_ms;
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;

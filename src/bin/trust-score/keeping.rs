@@ -9,9 +9,8 @@ use crate::run::Run;
 use crate::settings::{ConfigFile, Tuning};
 use crate::state;
 use crate::view::needs;
-use cooee::cli::{Exit, Failure, Io};
+use cooee::cli::{Exit, Failure, Io, clock_ms};
 use cooee::trust::{Beyond, Config, Fleet};
-use jiff::Timestamp;
 use std::path::PathBuf;
 
 // No doc comment: clap would print it as the command's description.
@@ -80,7 +79,7 @@ impl Keeping {
 
     /// Takes stdin to its end, or looks back.
     pub fn take(&self, io: &mut Io, config: Config, fleet: Fleet, plan: &Plan) -> Result<(Run, Exit), Failure> {
-        let clock = Timestamp::now().as_millisecond();
+        let clock = clock_ms();
         match (&self.state, self.as_of) {
             (Some(path), Some(at)) => {
                 let store = state::open_log(path)?;
