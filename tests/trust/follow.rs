@@ -121,14 +121,14 @@ fn what_follows_is_what_the_engine_would_have_said() {
 }
 
 /// A command that stays, what it is told, and what it says.
-struct Resident {
+pub struct Resident {
     child: Child,
-    stdin: Option<ChildStdin>,
+    pub stdin: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
 impl Resident {
-    fn start(arguments: &[&str], state: Option<&Path>) -> Self {
+    pub fn start(arguments: &[&str], state: Option<&Path>) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("trust-score"));
         command.arg("--follow").args(arguments);
         if let Some(state) = state {
@@ -145,12 +145,12 @@ impl Resident {
         Self { child, stdin, lines }
     }
 
-    fn tell(&mut self, text: &str) {
+    pub fn tell(&mut self, text: &str) {
         self.stdin.as_mut().expect("open").write_all(text.as_bytes()).expect("it reads");
     }
 
     /// Agent and total of its next line.
-    fn said(&self) -> (String, u64) {
+    pub fn said(&self) -> (String, u64) {
         let line = self.lines.recv_timeout(LIMIT).expect("a line in time");
         let record: Value = serde_json::from_str(&line).expect("JSON");
         (record["agent_did"].as_str().expect("a did").to_owned(), record["total_score"].as_u64().expect("a total"))
@@ -187,6 +187,20 @@ fn what_is_bad_is_said_at_once_and_the_rest_in_time() {
     assert_eq!(resident.said(), said("c", 600), "a last tick at the end");
     assert_eq!(resident.code(), Some(0));
     assert!(resident.lines.recv_timeout(LIMIT).is_err(), "nothing else");
+}
+
+/// Signals of one second, faster than a state takes them: there is no quiet in
+/// which the clock could tick, and it ticks.
+#[test]
+fn a_flood_holds_up_no_score() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut resident = Resident::start(&["--interval", "1"], Some(&folder.path().join("trust.db")));
+    let mut stdin = resident.stdin.take().expect("open");
+    let lines: String = (0..20_000).map(|n| line(&format!("agent{n}"), 1.0, 5)).collect();
+    let flood = std::thread::spawn(move || while stdin.write_all(lines.as_bytes()).is_ok() {});
+    assert_eq!(resident.said(), said("agent0", 600));
+    drop(resident);
+    flood.join().expect("it ends with its reader");
 }
 
 #[test]

@@ -6,9 +6,8 @@ use crate::intake;
 use crate::keeper::{Keeper, Standing};
 use crate::revoked;
 use crate::settings::Tuning;
-use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
+use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject, clock_ms};
 use cooee::trust::{Beyond, Config, Fleet, Handle, Signal, record};
-use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
 /// A signal further ahead of the clock would drive the ticks there.
@@ -78,17 +77,12 @@ pub fn run(io: &mut Io, desk: Desk, keeper: Keeper, tuning: Tuning, say: Say) ->
     follow.say_owed(io)?;
     loop {
         follow.retune(io, &arrivals)?;
+        follow.tick_if_due(io, &arrivals)?;
         let wake = follow.due.into_iter().chain(follow.tuning.due()).min();
         let most = wake.map(|wake| wake.saturating_duration_since(Instant::now()));
         match arrivals.next(most)? {
-            Arrival::Quiet if follow.due.is_none_or(|due| due > Instant::now()) => {}
             Arrival::Lines(lines) => follow.lines(io, &arrivals, &mut desk, &lines)?,
-            Arrival::Quiet => {
-                // As far as the signals say it is not that late yet; but a
-                // score waits no longer.
-                let at = follow.next_tick;
-                follow.tick_alone(io, &arrivals, at)?;
-            }
+            Arrival::Quiet => {}
             Arrival::End => {
                 if let Some(time) = follow.time {
                     follow.tick_alone(io, &arrivals, time)?;
@@ -125,7 +119,7 @@ impl Follow {
             return Ok(());
         }
         self.begin(io, arrivals)?;
-        let clock = Timestamp::now().as_millisecond();
+        let clock = clock_ms();
         let mut stop = Ok(());
         for (number, line) in lines {
             stop = desk.line(io, *number, line.as_deref(), |signal| self.signal(signal, clock));
@@ -202,7 +196,16 @@ impl Follow {
         if let Some(time) = self.time {
             self.next_tick = self.behind(time);
         }
-        self.end(io, Timestamp::now().as_millisecond())
+        self.end(io, clock_ms())
+    }
+
+    /// As far as the signals say it is not that late yet; but a score waits no
+    /// longer, also where lines never stop to come.
+    fn tick_if_due(&mut self, io: &mut Io, arrivals: &Arrivals) -> Result<(), Failure> {
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.tick_alone(io, arrivals, self.next_tick)?;
+        }
+        Ok(())
     }
 
     /// A tick without a signal, where something waits for it.
@@ -213,7 +216,7 @@ impl Follow {
         }
         self.begin(io, arrivals)?;
         self.tick(at);
-        self.end(io, Timestamp::now().as_millisecond())
+        self.end(io, clock_ms())
     }
 
     /// Another command's turn at the state passes; what has come waits for it.
