@@ -1,5 +1,6 @@
 //! `--config`: what an operator may tune, and what is refused.
 
+use super::follow::Resident;
 use super::{records, signal, trust_score};
 use crate::shell::until;
 use std::fs::File;
@@ -159,4 +160,30 @@ fn a_file_that_changes_is_taken_up() {
     let expected =
         format!("trust-score: {path}: line 3: {weight}\ntrust-score: hint: the configuration from before holds on\n");
     assert_eq!(complaint(), expected);
+}
+
+/// To read it would be to wait until somebody writes.
+#[test]
+fn a_pipe_in_the_files_place_holds_up_no_score() {
+    let folder = folder();
+    let path = written(folder.path(), "# the defaults\n");
+    let mut resident = Resident::start(&["--interval", "1", "--config", &path], None);
+    let mut told = 0;
+    let mut say = |resident: &mut Resident, value: f64| {
+        told += 1;
+        resident.tell(&signal("a", "output_quality", value, told).replace("2026-", "2020-"));
+        resident.said().1
+    };
+    // Its first line says that it has read the file.
+    assert_eq!(say(&mut resident, 1.0), 600);
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is everywhere");
+    assert!(made.success());
+    std::fs::rename(&pipe, &path).expect("in its place");
+    // The file is looked at each second, and each of these waits for a tick.
+    assert_eq!([0.5, 1.0, 0.5].map(|value| say(&mut resident, value)), [549, 566, 549]);
+    let text = "weights = { output_quality = 0.45, security_posture = 0 }\n";
+    std::fs::write(&pipe, text).expect("written");
+    std::fs::rename(&pipe, &path).expect("in its place");
+    assert_eq!(resident.said().1, 611, "a file again");
 }

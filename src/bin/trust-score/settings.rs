@@ -36,7 +36,7 @@ impl ConfigFile {
         if !self.regular {
             return None;
         }
-        match self.read() {
+        match self.read_again() {
             Ok((text, config)) => {
                 self.complaint = None;
                 let changed = text != self.text;
@@ -55,6 +55,15 @@ impl ConfigFile {
                 None
             }
         }
+    }
+
+    /// A pipe that took the file's place would hold up all scores until somebody
+    /// writes to it.
+    fn read_again(&self) -> Result<(Vec<u8>, Config), Failure> {
+        if std::fs::metadata(&self.path).is_ok_and(|about| !about.is_file()) {
+            return Err(Failure::could_not_run(format_args!("{}: not a regular file", self.path.display())));
+        }
+        self.read()
     }
 
     fn read(&self) -> Result<(Vec<u8>, Config), Failure> {
