@@ -18,22 +18,29 @@ pub struct Spread {
     scores: [u64; 1001],
     at_risk: u64,
     revoked: u64,
+    effective: bool,
 }
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { scores: [0; 1001], at_risk: 0, revoked: 0 }
+        Self { scores: [0; 1001], at_risk: 0, revoked: 0, effective: false }
     }
 }
 
 impl Spread {
     pub fn take(&mut self, subject: &Subject<'_>, config: &Config) {
         self.scores[usize::from(subject.judged())] += 1;
+        self.effective |= subject.effective.is_some();
         match subject.standing(config) {
             Standing::AtRisk => self.at_risk += 1,
             Standing::Revoked => self.revoked += 1,
             Standing::Good => (),
         }
+    }
+
+    /// Scores are what totals are worth, not the totals.
+    pub fn is_effective(&self) -> bool {
+        self.effective
     }
 
     pub fn agents(&self) -> u64 {
@@ -68,7 +75,7 @@ impl Spread {
                 div { dt { "Agents" } dd { (count(self.agents(), "")) } }
                 div.alarm[self.at_risk > 0] { dt { "At risk" } dd { (count(self.at_risk, "")) } }
                 div.alarm[self.revoked > 0] { dt { "Revoked" } dd { (count(self.revoked, "")) } }
-                @if let Some(median) = self.median() { div { dt { "Median score" } dd { (median) } } }
+                @if let Some(median) = self.median() { div { dt { (if self.effective { "Median effective score" } else { "Median score" }) } dd { (median) } } }
             }
         }
     }
@@ -81,8 +88,14 @@ impl Spread {
                     figure {
                         (chart::histogram(&self.scores))
                         figcaption {
-                            "Agents by score, in steps of 50. Below " (config.warning_threshold)
-                            " an agent is at risk, below " (config.revocation_threshold) " it is revoked."
+                            @if self.effective {
+                                "Agents by effective score, in steps of 50. Below " (config.warning_threshold)
+                                " an agent is at risk; it is revoked by its total, below "
+                                (config.revocation_threshold) "."
+                            } @else {
+                                "Agents by score, in steps of 50. Below " (config.warning_threshold)
+                                " an agent is at risk, below " (config.revocation_threshold) " it is revoked."
+                            }
                         }
                     }
                     table.tiers {

@@ -82,6 +82,7 @@ impl Page {
         let Self { cards, rows, spread, .. } = self;
         let (cards, rows) = (cards.into_sorted_vec(), rows.into_sorted_vec());
         let shown = cards.len() + rows.len();
+        let effective = spread.is_effective();
         let csp = format!(
             "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
             BASE64.encode(&Sha256::digest(STYLE))
@@ -122,7 +123,7 @@ impl Page {
                             }
                         }
                     }
-                    (notes(config))
+                    (notes(config, effective))
                 }
             }
         };
@@ -155,15 +156,17 @@ fn section(id: &str, title: &str, about: &str, cards: &[&Ranked<Card>], all: u64
 }
 
 /// What the numbers mean.
-fn notes(config: &Config) -> Markup {
+fn notes(config: &Config, effective: bool) -> Markup {
     html! {
         footer {
             h2 { "How to read this" }
             p {
                 "A total runs from 0 to 1000: ten times the sum of each dimension's score (0 to 100; 50 without a signal) "
                 "times its weight. A score is the mean of the dimension's last 100 signals, newer ones weighing up to "
-                "twice as much. Below " (config.warning_threshold) " an agent is at risk; below "
-                (config.revocation_threshold) " it is revoked for good. Charts show up to 100 recalculations, one step "
+                "twice as much. "
+                @if effective { "The effective score is what a total is worth, as the options of trust-score judge it. " }
+                "Below " (config.warning_threshold) " an agent is at risk; a total below "
+                (config.revocation_threshold) " revokes it for good. Charts show up to 100 recalculations, one step "
                 "each, on the same scale for all."
             }
             p { "Written by trust-score " (env!("CARGO_PKG_VERSION")) "." }

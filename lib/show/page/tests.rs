@@ -57,6 +57,9 @@ fn an_effective_score_is_shown_and_judges() {
         page.take(&Subject { did: "a", agent: &agent, recent: Vec::new(), effective: Some(420) }, &config);
         let page = page.render(&config, 0);
         assert!(page.contains("at risk") && page.contains("420") && page.contains("900"), "{page}");
+        // Nobody is revoked by what a total is worth.
+        assert!(page.contains("Agents by effective score") && !page.contains("below 300 it is revoked."), "{page}");
+        assert!(page.contains("Median effective score"), "{page}");
     }
 }
 
