@@ -143,6 +143,10 @@ fn a_ring_with_one_deceived_host_gains_what_that_host_gives() {
     let (few, many) = (with_sybils(5), with_sybils(500));
     assert!(few.1 < 0.05 && many.1 < 0.05, "{few:?} {many:?}");
     assert!((few.1 - many.1).abs() < 0.01, "more Sybils get no more: {few:?} {many:?}");
+    // The man page's numbers.
+    for (best, trust, _) in [few, many] {
+        assert_eq!(((trust * 1000.0).round(), best.floor()), (19.0, 73.0), "{few:?} {many:?}");
+    }
     assert!(few.0 < few.2 && many.0 < many.2, "the best Sybil is below the worst honest agent: {few:?} {many:?}");
 }
 
