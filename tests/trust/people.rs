@@ -272,7 +272,7 @@ fn views_of_a_state_know_everyone() {
         assert_eq!(line, old);
     }
     assert_eq!(records(&with(&["--at-risk"]), "").len(), 1);
-    let report = records(&with(&["--report"]), "");
+    let report = records(&with(&["--report", "--days", "36500"]), "");
     assert_eq!((report.len(), &report[0]["total_agents"]), (6, &json!(5)));
     let explained = records(&with(&["--explain", "did:web:gone"]), "");
     assert_eq!(explained[0]["recent_signals"].as_array().map(Vec::len), Some(10));
