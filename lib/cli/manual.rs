@@ -9,6 +9,7 @@
 use super::{Common, Failure, Output, TABLE, Tool};
 use clap::Args as _;
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// What pages are dated: the day of the release they belong to.
 const DATE: &str = "2026-11-21";
@@ -42,13 +43,15 @@ pub(super) fn generate<T: Tool>(name: &'static str, what: &str, out: &mut Output
 fn page<T: Tool>(command: clap::Command) -> String {
     let command = command.after_help("").after_long_help("");
     let title = command.get_name().to_uppercase();
+    let synopsis = command.clone().render_usage().to_string().replace("Usage: ", "");
     let source = concat!("cooee ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command).title(title).date(DATE).source(source).manual("cooee");
     let mut head = Vec::new();
     let written = man
         .render_title(&mut head)
         .and_then(|()| man.render_name_section(&mut head))
-        .and_then(|()| man.render_synopsis_section(&mut head))
+        // clap_mangen names every option here, but none of their values.
+        .and_then(|()| writeln!(head, ".SH SYNOPSIS\n{}", roff(&synopsis)))
         .and_then(|()| man.render_description_section(&mut head))
         .and_then(|()| man.render_options_section(&mut head));
     written.expect("a Vec takes all bytes");

@@ -38,7 +38,7 @@ struct Enrol {
     #[arg(short, long, requires = "bytes", conflicts_with = "open")]
     armor: bool,
     /// How long a request counts, at most 7d
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = lifetime, conflicts_with_all = ["open", "bytes"])]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = lifetime, conflicts_with_all = ["open", "bytes"])]
     expires: SignedDuration,
     /// Stop at the first bad line
     #[arg(long, conflicts_with = "bytes")]

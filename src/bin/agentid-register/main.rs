@@ -30,7 +30,7 @@ struct Register {
     /// Revoke an agent (token, tiny id, hash, did#tiny id) or a key (did)
     #[arg(long, value_name = "ID", group = "instead", requires = "reason")]
     revoke: Option<String>,
-    /// Why, for people
+    /// With --revoke, which needs it: why, for people
     #[arg(long, value_name = "TEXT", requires = "revoke")]
     reason: Option<String>,
     /// Put a key on the allow list
@@ -55,7 +55,7 @@ struct Register {
     #[arg(long, group = "instead")]
     audit: bool,
     /// How long an enrolment counts
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = cli::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = cli::duration)]
     ttl: SignedDuration,
     /// Give out tokens of this version alone [default: as the fleet file says]
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=3))]

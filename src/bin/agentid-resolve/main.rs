@@ -51,7 +51,7 @@ struct Resolve {
     #[arg(long)]
     raw: bool,
     /// How long to wait for the node
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = cli::duration)]
     timeout: SignedDuration,
     /// Stop at the first line that is rejected
     #[arg(long)]

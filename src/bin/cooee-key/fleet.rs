@@ -41,7 +41,7 @@ pub struct Invite {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     agents: u32,
     /// How long the string may be used for the first time
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = cli::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = cli::duration)]
     expires: SignedDuration,
     /// Let in only the host of this name
     #[arg(long, value_name = "NAME")]

@@ -17,7 +17,7 @@ struct Mode {
     /// Print one agent record per model and GPU
     #[arg(long)]
     agents: bool,
-    /// Print a draft of a capability event, for cooee-pub
+    /// Print what this host can do, for cooee-pub to sign and send
     #[arg(long, conflicts_with = "agents")]
     capability: bool,
     /// Print what changed since a saved probe; exit 1 if anything did
@@ -33,31 +33,31 @@ struct Mode {
 struct Probe {
     #[command(flatten)]
     mode: Mode,
-    /// Add a model that no server lists; may be given again
+    /// Add a model that no server lists; may be repeated
     #[arg(long, value_name = "NAME", value_parser = output::model_name)]
     model: Vec<String>,
-    /// Ask this Ollama server instead of the default; may be given again
+    /// Ask this Ollama server instead of the default; may be repeated
     #[arg(long, value_name = "URL")]
     ollama: Vec<Address>,
-    /// Ask this OpenAI-style server (llama.cpp, vLLM) instead; may be given again
+    /// Ask this OpenAI-style server (llama.cpp, vLLM) instead; may be repeated
     #[arg(long, value_name = "URL")]
     openai: Vec<Address>,
     /// How long to wait for servers and drivers, all together
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = cli::duration)]
     timeout: SignedDuration,
     /// Fail (exit 2) if the host has no usable MAC
     #[arg(long)]
     require_mac: bool,
-    /// How long a capability counts
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = cli::duration)]
+    /// With --capability, how long it counts
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = cli::duration)]
     expires: SignedDuration,
     /// Read a copy of /sys, /proc and /etc in this folder
     #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
     root: PathBuf,
-    /// Of a capability only what is not told yet, or half over
+    /// With --capability, print it only if it is new or past half of its time
     #[arg(long, conflicts_with_all = ["agents", "diff"])]
     changed: bool,
-    /// In a capability, what the agents here are best at
+    /// With --capability, what the agents here are best at
     #[arg(long = "best-at", value_name = "TEXT", value_parser = output::model_name, conflicts_with_all = ["agents", "diff"])]
     specialisation: Option<String>,
     /// Folder in which cooee-pub notes what was told

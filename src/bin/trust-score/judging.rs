@@ -19,7 +19,7 @@ pub struct Judging {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Judge by scores that fade: half of what is above 500 when idle so long
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["revocations", "partial"], value_parser = duration)]
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["revocations", "partial"], value_parser = duration)]
     decay: Option<SignedDuration>,
     /// Judge by what so few signals prove: the lower bound at 95 %
     #[arg(long, conflicts_with_all = ["revocations", "partial"])]

@@ -26,7 +26,7 @@ use machine::Machine;
 use std::process::ExitCode;
 use view::View;
 
-/// Score agents by what was seen of them
+/// Score agents by what was seen of them, as stdin tells it
 ///
 /// Reads signals, what happened, and signed signal events; prints each agent's
 /// score.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[command(group = ArgGroup::new("view").args(["explain", "at_risk", "report", "table", "html", "prometheus"]).conflicts_with("follow"))]
 #[allow(clippy::struct_excessive_bools)] // each is a flag
 pub struct View {
-    /// Say why the agent has its score; repeatable
+    /// Say why the agent has its score; may be repeated
     #[arg(long, value_name = "DID")]
     explain: Vec<String>,
     /// Print only agents that are below the warning threshold, not yet revoked
@@ -24,7 +24,7 @@ pub struct View {
     /// With --report, over how many days [default: 7]
     #[arg(long, value_name = "N", requires = "report", value_parser = clap::value_parser!(u32).range(1..=36500))]
     days: Option<u32>,
-    /// Exit 1 if an agent that is printed is below N or revoked
+    /// Exit 1 if an agent that is printed is below N (0 to 1000) or revoked
     #[arg(long, value_name = "N", conflicts_with_all = ["at_risk", "report", "html", "prometheus", "follow"], value_parser = clap::value_parser!(u16).range(0..=1000))]
     min: Option<u16>,
     /// Print a table for people
