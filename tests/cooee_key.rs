@@ -134,6 +134,16 @@ fn invite_wants_a_leaders_folder_and_says_when_no_node_is_named() {
     for arguments in [["--agents", "0"], ["--agents", "-1"], ["--expires", "0s"], ["--expires", "soon"]] {
         cooee_key(&leader, &[&["invite"], &arguments[..]].concat()).assert().code(2).stdout("");
     }
+    // A name as people type it; and none, which would admit nobody.
+    for name in ["", " ", "a\nb", "a\u{202e}b"] {
+        cooee_key(&leader, &["invite", "--host", name]).assert().code(2).stdout("").stderr(contains("hostname"));
+    }
+    cooee_key(&leader, &["invite", "--host", " Cafe\u{301} "]).assert().success();
+    let sql = rusqlite::Connection::open(leader.join("registry.db")).expect("opened");
+    let find = "SELECT count(*) FROM tokens WHERE hostname IS NOT NULL AND hostname = ?1";
+    let kept: i64 = sql.query_row(find, ["café"], |row| row.get(0)).expect("counted");
+    assert_eq!(kept, 1, "in the form that a host's name has in its tuple");
+    drop(sql);
     fs::remove_file(leader.join("registry.db")).expect("removed");
     cooee_key(&leader, &["invite"]).assert().code(2).stdout("").stderr(contains("registry.db"));
     assert!(!leader.join("registry.db").exists());
@@ -225,6 +235,7 @@ fn bad_arguments_are_exit_2() {
         cooee_key(&dir, arguments).assert().code(2).stdout("").stderr(predicates::str::starts_with("cooee-key: "));
     }
     assert!(!dir.exists());
+    cooee_key(&dir, &[]).assert().stderr("cooee-key: expected a command\ncooee-key: hint: try --help\n");
     cooee_key(&dir, &["show"]).assert().code(2).stdout("").stderr(contains("no key and no fleet file"));
     cooee_key(&dir, &["show", "--raw"]).assert().code(2).stdout("").stderr(contains("cooee-key new"));
 }

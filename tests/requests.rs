@@ -11,6 +11,7 @@ use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// A leader's folder and a host's that has joined.
@@ -307,6 +308,17 @@ fn what_a_host_lacks_is_named() {
     replaced("fleet.json", "{", 2, "fleet.json: ");
     replaced("host.key", "", 2, "empty");
     replaced("host.key.sequence", "soon", 2, "host.key.sequence");
+    replaced("host.key.sequence", &u64::MAX.to_string(), 2, "host.key.sequence: not a sequence number");
+    // What is there must not be waited for: a pipe that nobody writes into.
+    for name in ["fleet.json", "host.key.sequence", "host.key", "join.token"] {
+        let before = fs::read(dir.join(name)).expect("a file");
+        fs::remove_file(dir.join(name)).expect("removed");
+        Command::new("mkfifo").args(["-m", "600"]).arg(dir.join(name)).assert().success();
+        refused(2, "not a regular file");
+        fs::remove_file(dir.join(name)).expect("removed");
+        fs::write(dir.join(name), before).expect("written");
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600)).expect("ours");
+    }
     let before = fs::read_to_string(dir.join("fleet.json")).expect("a file");
     replaced("fleet.json", &before.replace("\"age\":\"age1", "\"age\":\"age1q"), 2, "leader did:key:");
     fs::rename(dir.join("host.key"), dir.join("gone")).expect("renamed");

@@ -64,6 +64,11 @@ impl Tuple {
         })
     }
 
+    /// A host's name in the form that a tuple has it in.
+    pub fn canonical_hostname(name: &str) -> Result<String, TupleError> {
+        field("hostname", name)
+    }
+
     /// The GPU's UUID or PCI address, or `none`.
     pub fn gpu_id(&self) -> &str {
         &self.gpu_id

@@ -102,14 +102,20 @@ impl Folder {
             .hint("join again with a string from the leader: cooee-key join"))
     }
 
-    /// The fleet file; `None` where this folder belongs to no fleet.
-    pub fn fleet(&self) -> Result<Option<Fleet>, Failure> {
-        let path = self.file("fleet.json");
-        // A pipe would be waited for, for ever.
+    /// A file of ours that is no secret; `None` if there is none. A pipe in its
+    /// place would be waited for.
+    pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.file(name);
         if std::fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             return Err(Failure::could_not_run(format_args!("{}: not a regular file", path.display())));
         }
-        let Some(text) = read_bounded(&path, FLEET_LIMIT_BYTES)? else { return Ok(None) };
+        read_bounded(&path, limit)
+    }
+
+    /// The fleet file; `None` where this folder belongs to no fleet.
+    pub fn fleet(&self) -> Result<Option<Fleet>, Failure> {
+        let path = self.file("fleet.json");
+        let Some(text) = self.read("fleet.json", FLEET_LIMIT_BYTES)? else { return Ok(None) };
         let fleet =
             Fleet::parse(&text).map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))?;
         Ok(Some(fleet))

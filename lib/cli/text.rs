@@ -2,6 +2,7 @@
 
 use super::{Exit, Failure, Output, progress};
 use crate::show::escape;
+use clap::error::ErrorKind;
 use std::io::Write as _;
 
 /// Writes `command: message`. A closed stderr is nobody's to tell.
@@ -15,6 +16,10 @@ pub(super) fn stderr_line(name: &str, message: &str) {
 /// What clap said, in our manner: help and version are results; the rest is one
 /// line and at most one hint.
 pub(super) fn clap_outcome(error: &clap::Error, out: &mut Output) -> Result<Exit, Failure> {
+    if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Else its text may be the whole of the help.
+        return Err(Failure::could_not_run("expected a command").hint("try --help"));
+    }
     let text = error.render().to_string();
     if !error.use_stderr() {
         out.bytes(text.as_bytes())?;

@@ -13,15 +13,19 @@ use std::path::Path;
 /// get the same. No fsync: after a power cut the clock has moved on.
 pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
     flock(&file, FlockOperation::LockExclusive)?;
     let mut text = String::new();
     (&file).take(32).read_to_string(&mut text)?;
     let next: u64 = match text.trim() {
         "" => 0,
-        digits => digits.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a sequence number"))?,
+        digits => digits.parse().map_err(|_| damaged())?,
     };
     let from = next.max(now_us);
-    let to = from.saturating_add(count);
+    // So near to the end of all numbers no clock has ever been.
+    let to = from.checked_add(count).ok_or_else(damaged)?;
     file.rewind()?;
     // Twenty digits always, so that a shorter number never leaves an old tail.
     // And in one write, so that a kill leaves the old number or the new.
@@ -32,12 +36,14 @@ pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
 /// The first number that has not been allotted yet; 0 where none was.
 pub fn next(path: &Path) -> io::Result<u64> {
     match std::fs::read_to_string(path) {
-        Ok(text) => {
-            text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a sequence number"))
-        }
+        Ok(text) => text.trim().parse().map_err(|_| damaged()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not a sequence number; without this file they go on from the clock")
 }
 
 /// Starts again from `now_us`: a node has said that the numbers ran ahead of
@@ -71,6 +77,12 @@ mod tests {
         unique.sort_unstable();
         unique.dedup();
         assert_eq!(unique.len(), 400);
+        for wrong in ["x", "18446744073709551615", "18446744073709551616", "-1"] {
+            std::fs::write(&path, wrong).expect("written");
+            allot(&path, 1, 60).expect_err(wrong);
+            assert_eq!(std::fs::read_to_string(&path).expect("there"), wrong);
+        }
+        allot(Path::new("/dev/null"), 1, 60).expect_err("it keeps nothing");
         reset(&path, 70).expect("reset");
         assert_eq!(allot(&path, 1, 60).expect("again"), 70..71);
     }

@@ -38,6 +38,10 @@ impl Tree {
     pub fn head(&self, name: &str, limit: u64) -> Found<Vec<u8>> {
         // Room for most files at once: growing step by step costs a read each.
         let mut bytes = Vec::with_capacity(4096);
+        // A pipe in a copy would be waited for, and a device never ends.
+        if !self.is_this_machine() && self.path(name).metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(format!("{name}: not a regular file"));
+        }
         let read = File::open(self.path(name)).and_then(|file| file.take(limit).read_to_end(&mut bytes));
         read.map(|_| bytes).map_err(|error| format!("{name}: {}", why(&error)))
     }

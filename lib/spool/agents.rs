@@ -83,8 +83,12 @@ impl Agents {
 
     /// What is kept of an agent; `None` if nothing, or nothing that can be read.
     pub fn read(&self, tiny_id: &str) -> Option<State> {
-        let mut content = Vec::new();
-        File::open(self.path(tiny_id)?).ok()?.take(LIMIT_BYTES).read_to_end(&mut content).ok()?;
+        let (path, mut content) = (self.path(tiny_id)?, Vec::new());
+        // A pipe would be waited for.
+        if !path.metadata().ok()?.is_file() {
+            return None;
+        }
+        File::open(path).ok()?.take(LIMIT_BYTES).read_to_end(&mut content).ok()?;
         let kept = jsonl::parse(&content).ok()?;
         let event = |name: &str| Event::from_json(kept[name].to_string().as_bytes()).ok();
         if kept["v"] != 1 {

@@ -109,6 +109,14 @@ fn junk_in_files_is_a_gap_with_a_reason() {
         tree.file(name, junk);
         assert_eq!(host(&tree)["reasons"][key], reason);
     }
+    // A pipe and a device, in a copy that somebody has made.
+    let path = tree.path().join("proc/meminfo");
+    std::fs::remove_file(&path).expect("removed");
+    std::process::Command::new("mkfifo").arg(&path).status().expect("a pipe");
+    assert_eq!(host(&tree)["reasons"]["memory_bytes"], "/proc/meminfo: not a regular file");
+    std::fs::remove_file(&path).expect("removed");
+    tree.link("proc/meminfo", "/dev/zero");
+    assert_eq!(host(&tree)["reasons"]["memory_bytes"], "/proc/meminfo: not a regular file");
 }
 
 #[test]

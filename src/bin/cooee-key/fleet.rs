@@ -2,6 +2,7 @@
 
 use crate::keys::{self, HOST, LEADER, print};
 use clap::Args;
+use cooee::agentid::Tuple;
 use cooee::cli::{self, Exit, Failure, Folder, Io};
 use cooee::enrol::{Fleet, Invitation, Leader, Policy, is_node_address, is_token, token_text};
 use cooee::key;
@@ -44,7 +45,7 @@ pub struct Invite {
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = cli::duration)]
     expires: SignedDuration,
     /// Let in only the host of this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = Tuple::canonical_hostname)]
     host: Option<String>,
     /// Address of a node to call, /p2p/PEER_ID included; may be repeated
     #[arg(long, value_name = "MULTIADDR", value_parser = node)]
@@ -115,7 +116,7 @@ impl Invite {
             return Err(Failure::could_not_run("leader.key is not one of the fleet file's leaders"));
         }
         let mut registry = Registry::open(&folder.file(REGISTRY))?;
-        let listen = cli::read_bounded(&folder.file("listen"), LIMIT_BYTES)?.unwrap_or_default();
+        let listen = folder.read("listen", LIMIT_BYTES)?.unwrap_or_default();
         let listen = String::from_utf8_lossy(&listen);
         let known = fleet.nodes.into_iter().chain(listen.lines().map(str::trim).map(str::to_owned));
         let mut nodes = merged(self.node, known.filter(|node| is_node_address(node)));

@@ -1,7 +1,7 @@
 //! Which node is asked, and whose receipts count.
 
 use cooee::attach::{Client, ClientError, Reply};
-use cooee::cli::{Failure, Folder, read_bounded, this_program};
+use cooee::cli::{Failure, Folder, this_program};
 use cooee::enrol::is_node_address;
 use cooee::handover::{Connect, Link, LinkError, Trusted};
 use cooee::key::Key;
@@ -42,7 +42,7 @@ impl Nodes {
             trusted.add_node(key.did());
         } else {
             // Members of the group may use the socket without the key.
-            let listen = read_bounded(&folder.file("listen"), LISTEN_LIMIT_BYTES)?.unwrap_or_default();
+            let listen = folder.read("listen", LISTEN_LIMIT_BYTES)?.unwrap_or_default();
             for address in String::from_utf8_lossy(&listen).lines() {
                 trusted.add_address(address);
             }
