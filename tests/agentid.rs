@@ -99,6 +99,8 @@ fn a_host_id_out_of_range_is_named_with_its_range() {
             .stderr("agentid-encode: line 1: \"host_id\" is not a whole number from 0 to 1023\n");
     }
     encode(["1023:15:3"]).assert().code(0);
+    let version = "agentid-encode: version \"4\" is not 1, 2 or 3\n";
+    encode(["v4:1:1"]).assert().code(2).stdout("").stderr(version);
     encode(["v3:1048576:0"]).assert().code(2).stderr(contains("1048575"));
     encode(["1024:0"]).assert().stderr(contains("hint: --token-version 3"));
 }

@@ -21,6 +21,9 @@ pub enum WordError {
         /// The largest that the version holds.
         most: u32,
     },
+    /// No version has this number.
+    #[error("version \"{0}\" is not 1, 2 or 3")]
+    Version(String),
     /// A number that the version cannot hold.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -71,7 +74,9 @@ fn leading_number(word: &[u8]) -> (Option<u32>, &[u8]) {
 fn from_any_word(word: &[u8], version: u8) -> Result<Token, WordError> {
     let text = String::from_utf8_lossy(word);
     let (version, fields) = match text.split_once(':') {
-        Some((first, fields)) if first.starts_with('v') => (number("version", &first[1..], 3)? as u8, fields),
+        Some((first, fields)) if first.starts_with('v') => {
+            (number("version", &first[1..], 3).map_err(|_| WordError::Version(shown(&first[1..])))? as u8, fields)
+        }
         _ => (version, &*text),
     };
     let (most_host, most_slot, most_reserved) = Token::limits(version)?;
@@ -94,16 +99,20 @@ fn from_any_word(word: &[u8], version: u8) -> Result<Token, WordError> {
 }
 
 fn shape(word: &[u8]) -> WordError {
-    WordError::Shape(String::from_utf8_lossy(word).chars().take(SHOWN_CHARACTERS).collect())
+    WordError::Shape(shown(&String::from_utf8_lossy(word)))
 }
 
 fn number(field: &'static str, text: &str, most: u32) -> Result<u32, WordError> {
     let digits_only = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits_only { text.parse().ok() } else { None };
     number.filter(|number| *number <= most).ok_or_else(|| {
-        let text = text.chars().take(SHOWN_CHARACTERS).collect();
+        let text = shown(text);
         WordError::Number { field, text, most }
     })
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -322,6 +322,10 @@ fn a22_the_audit_log_tells_of_changes() {
     let ran = run(&mut book.command(&["--verify-audit"]));
     assert_eq!(ran.code, 5);
     assert!(ran.err.starts_with("agentid-register: audit line 3 was changed\n"), "{}", ran.err);
+    sql.execute("UPDATE audit SET line = CAST(x'ff' AS TEXT) WHERE n = 2", []).expect("changed");
+    let ran = run(&mut book.command(&["--verify-audit"]));
+    assert_eq!(ran.code, 5);
+    assert!(ran.err.starts_with("agentid-register: audit line 2 was changed\n"), "{}", ran.err);
 }
 
 /// An enrolment is signed for what it says: a revocation's signature does not

@@ -76,6 +76,13 @@ fn a_bad_registry_is_named_and_left_alone() {
     let ran = book.feed(std::slice::from_ref(&line), &[]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("schema 99 is newer than this program knows (1)"), "{}", ran.err);
+    fs::write(&path, &good).expect("written");
+    assert_eq!(book.ask(&line)["type"], "cooee.enrolled.v1");
+    let sql = rusqlite::Connection::open(&path).expect("opened");
+    sql.execute("UPDATE agents SET hostname = CAST(x'ff' AS TEXT)", []).expect("damaged");
+    let ran = book.feed(&[], &["--list"]);
+    assert_eq!((ran.code, ran.text.as_str()), (2, ""));
+    assert!(ran.err.contains("registry.db: cut or damaged\n"), "{}", ran.err);
 }
 
 #[test]

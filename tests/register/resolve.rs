@@ -86,6 +86,12 @@ fn a_registry_says_no() {
         let ran = run(&mut resolve(dir, &[word]));
         assert_eq!((ran.code, ran.text.as_str(), ran.err), (1, "", format!("agentid-resolve: {message}\n")));
     }
+    let long = "*x".repeat(30_000);
+    let ran = run(&mut resolve(dir, &[&long, token]));
+    assert_eq!((ran.code, ran.out.len()), (2, 1), "{}", ran.err);
+    assert!(ran.err.ends_with(": a name has at most 1024 bytes\n") && ran.err.len() < 200, "{}", ran.err);
+    let ran = run(resolve(dir, &[]).write_stdin(format!("{long}\n{token}\n")));
+    assert_eq!((ran.code, ran.out.len()), (3, 1), "{}", ran.err);
     let ran = run(&mut resolve(dir, &["458RV", token, "nobody"]));
     assert_eq!((ran.code, ran.out.len()), (1, 1), "the others are answered");
     let mistyped = format!("{}{}", &token[..4], if token.ends_with('0') { '1' } else { '0' });

@@ -75,6 +75,19 @@ fn an_output_that_is_no_file_is_refused() {
         let mut command = age_enrol(&["--bytes", "-r", &keys.recipient, "--force", "-o", path]);
         command.write_stdin("content").assert().code(2).stdout("");
     }
+    let mut nowhere = age_enrol(&["--bytes", "-r", &keys.recipient, "-o", "/nonexistent/x"]);
+    let named = "age-enrol: /nonexistent/x: No such file or directory (os error 2)\n";
+    nowhere.write_stdin("content").assert().code(2).stderr(named);
+}
+
+#[test]
+fn a_hyphen_is_stdout() {
+    let keys = Keys::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut seal = age_enrol(&["--bytes", "-r", &keys.recipient, "-o", "-"]);
+    let sealed = seal.current_dir(folder.path()).write_stdin("content").assert().success().get_output().stdout.clone();
+    keys.opening(&sealed).current_dir(folder.path()).args(["-o", "-"]).assert().success().stdout("content");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[test]

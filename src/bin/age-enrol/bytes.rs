@@ -26,7 +26,7 @@ fn close(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
         enrol.recipients()?
     };
     let form = if enrol.armor { Form::Armored } else { Form::Binary };
-    let Some(path) = &enrol.output else {
+    let Some(path) = enrol.file() else {
         let input = io.stdin()?;
         let mut sink = Sink { output: &mut io.out, failure: None };
         let sealed = seal_to(&recipients, form, input, &mut sink);
@@ -49,7 +49,7 @@ fn seal_to(recipients: &[Recipient], form: Form, input: Input, output: impl Writ
 
 fn open(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
     let identities = enrol.identities()?;
-    if let Some(path) = &enrol.output {
+    if let Some(path) = enrol.file() {
         let target = Target::new(path, enrol.force, 0o600)?;
         seal::open_stream(&identities, io.stdin()?, &target.file).map_err(refused)?;
         return target.finish();
@@ -114,6 +114,8 @@ impl<'a> Target<'a> {
             }
         }
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Else the message would name a file that never was.
+        fs::metadata(folder).map_err(failure)?;
         let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder);
         Ok(Self { path, file: file.map_err(failure)?, force })
     }

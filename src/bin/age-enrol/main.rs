@@ -9,7 +9,7 @@ use cooee::cli::{self, Exit, Failure, Folder, Io, Tool};
 use cooee::enrol::Fleet;
 use cooee::seal::{Identity, Recipient};
 use jiff::SignedDuration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Seal agents into signed enrolment requests, or open such requests as the leader
@@ -28,7 +28,7 @@ struct Enrol {
     /// Open with this file's identities [default: leader.age]; may be repeated
     #[arg(short, long, value_name = "FILE", requires = "open")]
     identity: Vec<PathBuf>,
-    /// Write to a file, whole or not at all
+    /// Write to a file, whole or not at all; - is stdout
     #[arg(short, long, value_name = "FILE", requires = "bytes")]
     output: Option<PathBuf>,
     /// Write over an output file that is there
@@ -55,6 +55,11 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
 }
 
 impl Enrol {
+    /// The file of `-o`, where it does not say stdout.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
     /// Those of `-r`. Not clap's to parse: its message would repeat the text,
     /// which may be a secret key.
     fn recipients(&self) -> Result<Vec<Recipient>, Failure> {

@@ -7,6 +7,9 @@ use cooee::jsonl::{Object, Scanner};
 use cooee::store::Query;
 use unicode_normalization::UnicodeNormalization as _;
 
+/// No field of an agent is longer.
+const NAME_LIMIT_BYTES: usize = 1024;
+
 /// What every name is, where somebody says so.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -36,6 +39,8 @@ pub enum BadWord {
     Did,
     #[error("an empty name")]
     Empty,
+    #[error("a name has at most {NAME_LIMIT_BYTES} bytes")]
+    TooLong,
 }
 
 impl BadWord {
@@ -43,7 +48,7 @@ impl BadWord {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Token(TokenError::Checksum { .. }) => Exit::No,
-            Self::Token(_) | Self::Id(_) | Self::Did | Self::Empty => Exit::CouldNotRun,
+            Self::Token(_) | Self::Id(_) | Self::Did | Self::Empty | Self::TooLong => Exit::CouldNotRun,
         }
     }
 }
@@ -54,6 +59,7 @@ pub fn from_word(word: &str, kind: Option<Kind>) -> Result<Wanted, BadWord> {
     let mut token_fault = None;
     let query = match kind {
         _ if word.is_empty() => return Err(BadWord::Empty),
+        _ if word.len() > NAME_LIMIT_BYTES => return Err(BadWord::TooLong),
         Some(Kind::Token) => Query::Token(TokenText::read(word.as_bytes())?),
         Some(Kind::TinyId) => Query::TinyId(word.parse()?),
         Some(Kind::Hash) => Query::Hash(word.parse()?),
