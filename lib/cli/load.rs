@@ -162,7 +162,12 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
         file.persist(path).map_err(|error| error.error)?;
         std::fs::File::open(folder)?.sync_all()
     };
-    written().map_err(|error| Failure::could_not_run(format_args!("{}: {error}", path.display())))
+    written().map_err(|error| {
+        // Without the name of the file beside it, which nobody asked for.
+        let error = error.to_string();
+        let cause = error.split(" at path ").next().unwrap_or_default();
+        Failure::could_not_run(format_args!("{}: {cause}", path.display()))
+    })
 }
 
 /// A whole file of at most `limit` bytes; `None` if there is none.

@@ -222,6 +222,14 @@ fn a_file_is_replaced_whole_or_not_at_all() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
 }
 
+/// A folder that takes no file, whoever asks: only the name that was given is
+/// said, not that of the file which would have been renamed to it.
+#[test]
+fn a_page_that_cannot_be_written_is_named() {
+    let refused = trust_score(&["--html", "/proc/page.html"]).write_stdin(fleet()).assert().code(2).stdout("");
+    refused.stderr("trust-score: /proc/page.html: No such file or directory (os error 2)\n");
+}
+
 #[test]
 fn a_pipe_is_left_alone_and_a_link_stays_one() {
     let folder = tempfile::tempdir().expect("a folder");
