@@ -160,6 +160,23 @@ fn mesh_events_are_checked_and_unwrapped() {
     trust_score(&[]).write_stdin(event("note", json!("x"), 2)).assert().code(0).stdout("").stderr("");
 }
 
+/// Else the agent's score would never fade again, and all others' signals would
+/// seem to be of long ago.
+#[test]
+fn nobody_signs_what_is_still_to_be_seen() {
+    let dated = |number, timestamp: &str| {
+        let data = json!({"type": "policy", "agent_did": "a", "compliant": true, "timestamp": timestamp});
+        event("signal", data, number)
+    };
+    let input =
+        dated(1, "2026-11-21T13:00:00Z") + &dated(2, "2026-11-21T13:00:00.001Z") + &dated(3, "2020-01-01T00:00:00Z");
+    for arguments in [&["--as-of", "9999-01-01T00:00:00Z"][..], &["--decay", "1d"], &["--partial"]] {
+        let ran = trust_score(arguments).write_stdin(input.clone()).assert().code(3);
+        ran.stdout(contains("\"agent_did\":\"a\"").and(contains("2026-11-21T13:00:00.001Z").not()))
+            .stderr(contains("line 2: \"timestamp\" is over an hour ahead of its event\n"));
+    }
+}
+
 /// More than a block, so that blocks are parsed side by side: still in order.
 #[test]
 fn long_inputs_keep_their_order_and_their_line_numbers() {

@@ -43,6 +43,9 @@ pub enum Fault {
     /// A time that RFC 3339 does not have.
     #[error("\"timestamp\" \"{0}\" is not an RFC 3339 time with Z or an offset")]
     Time(String),
+    /// Nobody can say at one time what was seen at a later one.
+    #[error("\"timestamp\" is over an hour ahead of its event")]
+    AheadOfEvent,
     /// A record that is no signal.
     #[error("\"type\" \"{0}\" is neither a signal nor what one is made of")]
     Type(String),

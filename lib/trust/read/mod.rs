@@ -22,6 +22,11 @@ use super::Signal;
 use crate::event::{self, Event};
 use crate::jsonl::Scanner;
 
+/// So far a clock may be wrong: one hour. What an author dates further ahead
+/// than that would make all that others say late, and its agent's score never
+/// fade.
+pub const AHEAD_MS: i64 = 3_600_000;
+
 /// What a line is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line<'a> {
@@ -58,7 +63,12 @@ impl Reader {
             .map_err(|_| Fault::Kind { name: "data", expected: "an object" })?;
         let kind = fields::kind(&data)?;
         let mut signal = convert::signal(&data, &kind)?;
-        signal.at = signal.at.or(Some(event.time().as_millisecond()));
+        let time = event.time().as_millisecond();
+        let at = signal.at.unwrap_or(time);
+        if at > time.saturating_add(AHEAD_MS) {
+            return Err(Fault::AheadOfEvent);
+        }
+        signal.at = Some(at);
         // Only the event's own are believed: its id is what counts once.
         signal.author = Some(event.source().into());
         signal.id = Some(event.id().to_owned().into());

@@ -7,11 +7,10 @@ use crate::keeper::{Keeper, Standing};
 use crate::revoked;
 use crate::settings::Tuning;
 use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject, clock_ms};
+use cooee::trust::read::AHEAD_MS;
 use cooee::trust::{Beyond, Config, Fleet, Handle, Signal, record};
 use std::time::{Duration, Instant};
 
-/// A signal further ahead of the clock would drive the ticks there.
-const AHEAD_MS: i64 = 3_600_000;
 /// The history holds no more ticks.
 const TICKS: i64 = 100;
 
@@ -134,6 +133,7 @@ impl Follow {
 
     fn signal(&mut self, signal: &Signal<'_>, clock: i64) -> Result<Verdict, Failure> {
         let at = signal.at.unwrap_or(clock);
+        // It would drive the ticks there.
         if at > clock.saturating_add(AHEAD_MS) {
             return Ok(Verdict::Refused(Reject::new("\"timestamp\" is over an hour ahead of the clock")));
         }
