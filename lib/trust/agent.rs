@@ -189,6 +189,16 @@ impl Agent {
         total
     }
 
+    /// Recalculates if that makes another total, or revokes: where a signal has
+    /// come since the last one, or that was under another configuration.
+    pub fn settle(&mut self, at: i64, config: &Config) {
+        let total = self.window.total(&config.weights);
+        let falls = total < config.revocation_threshold && self.revocation.is_none();
+        if total != self.total || falls {
+            self.recalculate(at, config);
+        }
+    }
+
     /// The last total, 0 to 1000; 500 before the first.
     pub fn total(&self) -> u16 {
         self.total
@@ -207,11 +217,6 @@ impl Agent {
     /// Its revocation, if it is revoked.
     pub fn revocation(&self) -> Option<Revocation> {
         self.revocation
-    }
-
-    /// Not revoked, and below the warning threshold.
-    pub fn at_risk(&self, config: &Config) -> bool {
-        self.revocation.is_none() && self.total < config.warning_threshold
     }
 
     /// Its last signals.

@@ -359,3 +359,40 @@ fn several_writers_lose_nothing() {
     let sizes: Vec<_> = everyone(&state).iter().map(|record| record["sample_size"].clone()).collect();
     assert_eq!(sizes, [48, 24, 24, 24, 24]);
 }
+
+/// A state is looked at under the configuration that is given, also what was
+/// kept under another; looking changes nothing.
+#[test]
+fn another_configuration_makes_what_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [state, config] = ["trust.db", "trust.toml"].map(|name| folder.path().join(name));
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = trust_score(arguments);
+        let ran = command.arg("--state").arg(&state).write_stdin(input.to_owned()).assert().code(0).stderr("");
+        let text = String::from_utf8(ran.get_output().stdout.clone()).expect("UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let input = signal("a", "output_quality", 0.9, 1) + &signal("b", "output_quality", 0.4, 2);
+    run(&["--keep-log"], &input);
+    let kept = run(&["--all"], "");
+    std::fs::write(&config, "revocation_threshold = 490\nweights = { output_quality = 0.45, security_posture = 0 }\n")
+        .expect("written");
+    let config = config.to_str().expect("UTF-8");
+    for view in [&["--all"][..], &["--explain", "a", "--explain", "b"]] {
+        let shown = run(&[view, &["--config", config]].concat(), "");
+        let of = |record: &Value| (record["total_score"].clone(), record["revoked"].clone());
+        assert_eq!(shown.iter().map(of).collect::<Vec<_>>(), [(680.into(), false.into()), (455.into(), true.into())]);
+        for record in shown {
+            let dimensions = record["dimensions"].as_object().expect("an object").values();
+            let sum: f64 = dimensions.map(|dimension| dimension["contribution"].as_f64().expect("a number")).sum();
+            assert_eq!(Some((sum * 10.0).floor()), record["total_score"].as_f64());
+        }
+    }
+    let again = run(&["--all"], "");
+    let bare = |records: &[Value]| records.iter().map(|record| record["total_score"].clone()).collect::<Vec<_>>();
+    assert_eq!((bare(&again), &again[1]["revoked"]), (bare(&kept), &Value::from(false)));
+    // Looking back, those that were not touched since are as the last one makes them.
+    run(&["--config", config], &signal("a", "output_quality", 0.9, 3));
+    let back = run(&["--as-of", "2026-11-22T00:00:00Z"], "");
+    assert_eq!(bare(&back), [680, 455]);
+}

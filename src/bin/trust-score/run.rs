@@ -25,7 +25,8 @@ impl Run {
     }
 
     /// Calls `each` with every agent, sorted by DID, and its last ten signals,
-    /// oldest first. Those of a state are in memory one at a time.
+    /// oldest first. Those of a state are in memory one at a time, each as this
+    /// configuration makes it: it was kept under that of another run.
     pub fn everyone(
         &self,
         mut each: impl FnMut(&str, &Agent, &mut dyn Iterator<Item = &Shown>) -> Result<(), Failure>,
@@ -36,7 +37,8 @@ impl Run {
             });
         };
         let mut outcome = Ok(());
-        store.each(|did, agent, recent| {
+        store.each(|did, mut agent, recent| {
+            agent.settle(self.now, &self.config);
             outcome = each(did, &agent, &mut recent.recent().iter());
             outcome.is_ok()
         })?;
@@ -59,6 +61,9 @@ impl Run {
             return Ok(known.map(of));
         };
         let known = store.load(did)?;
-        Ok(known.map(|(agent, recent)| (agent, recent.recent().iter().cloned().collect())))
+        Ok(known.map(|(mut agent, recent)| {
+            agent.settle(self.now, &self.config);
+            (agent, recent.recent().iter().cloned().collect())
+        }))
     }
 }

@@ -126,6 +126,9 @@ pub fn as_of(store: &Trust, until: i64, fleet: Fleet) -> Result<(Fleet, Config),
     for handle in waiting {
         fleet.agent_mut(handle).recalculate(until, &config);
     }
+    for handle in fleet.handles() {
+        fleet.agent_mut(handle).settle(until, &config);
+    }
     Ok((fleet, config))
 }
 
