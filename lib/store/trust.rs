@@ -130,12 +130,6 @@ impl Trust {
         self.database.commit()
     }
 
-    /// Takes back all since [`Trust::begin`].
-    pub fn roll_back(&mut self) {
-        self.database.roll_back();
-        self.run = 0;
-    }
-
     /// Counts a signal; false if it was counted before.
     pub fn count(&mut self, key: &SignalKey) -> Result<bool, Error> {
         self.database.ask(|sql| {
@@ -244,11 +238,6 @@ impl Trust {
             }
             Ok(())
         })
-    }
-
-    /// What another room found wrong in this file's bytes, with its name.
-    pub fn damaged(&self) -> Error {
-        self.database.error(Fault::Damaged)
     }
 }
 
