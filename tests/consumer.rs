@@ -41,6 +41,11 @@ fn printed(dir: &Path, arguments: &[&str]) -> Vec<String> {
     texts(&all_data(&cooee_sub(dir, arguments).assert().success().stderr("").get_output().stdout))
 }
 
+fn printed_lines(dir: &Path, arguments: &[&str]) -> String {
+    let ran = cooee_sub(dir, arguments).assert().success();
+    String::from_utf8(ran.get_output().stdout.clone()).expect("text")
+}
+
 /// A line of shell with `$SUB` for the command and its folder.
 fn sh(dir: &Path, line: &str) -> shell::Ran {
     let mut command = Command::new("bash");
@@ -196,6 +201,26 @@ fn a_node_that_is_stopped_is_waited_for() {
     assert_eq!(line(&mut output).as_deref(), Some("2"));
     assert_eq!((line(&mut output), consumer.ended()), (None, Some(0)));
     assert_eq!(printed(dir, &["--name", "lasting", "--no-follow", ALL]), ["3"]);
+}
+
+/// It does not wait a minute for a node to come back when its own time is over.
+#[test]
+fn a_reader_whose_time_is_over_waits_for_no_node() {
+    for (count, code, words) in [(None, 0, ""), (Some("1"), 4, "cooee-sub: 1 of the events did not come\n")] {
+        let folder = folder();
+        let dir = folder.path();
+        let node = node_in(dir);
+        let mut reader = command("cooee-sub", dir, &["--name", "lasting", "--timeout", "3s", ALL]);
+        reader.args(count.iter().flat_map(|count| ["--count", count]));
+        let reader = reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let reader = reader.spawn().expect("the command is built");
+        let consumers = || printed_lines(dir, &["--consumers"]);
+        until(LIMIT, || consumers().contains("\"reading\":true").then_some(())).expect("it has begun");
+        drop(node);
+        let ran = reader.wait_with_output().expect("it ends");
+        assert_eq!((ran.status.code(), ran.stdout.len()), (Some(code), 0));
+        assert_eq!(String::from_utf8_lossy(&ran.stderr), words);
+    }
 }
 
 /// In a node's place, for one reader: what it asks for is read, the rest is for

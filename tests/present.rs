@@ -53,11 +53,17 @@ fn agents_are_spoken_for_as_their_file_says() {
     fs::write(&file, "{\"half").expect("ours");
     let told = until(LIMIT, || Some(stderr(dir)).filter(|text| text.contains("agents.jsonl"))).expect("it is said");
     assert!(told.contains("agents.jsonl: line 1: "), "{told}");
+    // A pipe in its place is not waited for.
+    let pipe = dir.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
+    fs::rename(pipe, &file).expect("ours");
+    until(LIMIT, || stderr(dir).contains("agents.jsonl: not a regular file").then_some(())).expect("it is said");
+    fs::remove_file(&file).expect("ours");
     fs::write(&file, line("0123456789", "working", 3)).expect("ours");
     let newest = |event: &Event| event.agent() == Some("0123456789") && event.data()["state"] == "working";
     let heard = until(LIMIT, || said(dir).into_iter().find(newest)).expect("the change is said");
     assert!(heard.sequence() > first[0].sequence(), "the newer counts");
-    assert_eq!(stderr(dir).matches("agents.jsonl").count(), 1, "{}", stderr(dir));
+    assert_eq!(stderr(dir).matches("agents.jsonl").count(), 2, "{}", stderr(dir));
 }
 
 #[test]

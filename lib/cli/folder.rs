@@ -56,6 +56,11 @@ impl Folder {
         self.0.join(name)
     }
 
+    /// The next sequence number of the key in the file `key`.
+    pub fn sequence(&self, key: &str) -> PathBuf {
+        self.0.join(format!("{key}.sequence"))
+    }
+
     /// The node's socket: in the folder, but under `/run` for the system's.
     pub fn socket(&self) -> PathBuf {
         if self.0 == Path::new(SYSTEM) { SYSTEM_SOCKET.into() } else { self.0.join("node.sock") }

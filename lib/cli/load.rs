@@ -105,11 +105,7 @@ impl Folder {
     /// A file of ours that is no secret; `None` if there is none. A pipe in its
     /// place would be waited for.
     pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
-        let path = self.file(name);
-        if std::fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
-            return Err(Failure::could_not_run(format_args!("{}: not a regular file", path.display())));
-        }
-        read_bounded(&path, limit)
+        read_regular(&self.file(name), limit)
     }
 
     /// The fleet file; `None` where this folder belongs to no fleet.
@@ -168,6 +164,15 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
         let cause = error.split(" at path ").next().unwrap_or_default();
         Failure::could_not_run(format_args!("{}: {cause}", path.display()))
     })
+}
+
+/// [`read_bounded`] of a file that a resident command reads again and again: a
+/// pipe in its place would be waited for, for ever.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(Failure::could_not_run(format_args!("{}: not a regular file", path.display())));
+    }
+    read_bounded(path, limit)
 }
 
 /// A whole file of at most `limit` bytes; `None` if there is none.

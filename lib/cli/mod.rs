@@ -26,7 +26,7 @@ pub use clock::clock_ms;
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
-pub use load::{read_bounded, read_identities, write_whole};
+pub use load::{read_bounded, read_identities, read_regular, write_whole};
 pub use parallel::Halt;
 pub use progress::{Progress, took};
 pub use screen::Screen;

@@ -82,7 +82,9 @@ impl<L: Log, T> Node<L, T> {
             // What has left the log leaves the directory too.
             self.directory = None;
         }
-        let all = match self.all_words(now) {
+        // Where the log says nothing new, others' agents are not read again.
+        let host = (!holds).then_some(self.own);
+        let all = match self.all_words(host, now) {
             Ok(all) => all,
             Err(error) => {
                 let again_ms = now.uptime_ms + FIRST_MS;
@@ -106,9 +108,9 @@ impl<L: Log, T> Node<L, T> {
         }
     }
 
-    fn all_words(&mut self, now: Now) -> Result<Vec<Words>, LogError> {
+    fn all_words(&mut self, host: Option<Did>, now: Now) -> Result<Vec<Words>, LogError> {
         let directory = self.take_directory()?;
-        let all = directory.all(&self.log, &self.members, now.wall);
+        let all = directory.all(&self.log, host, &self.members, now.wall);
         self.directory = Some(directory);
         all
     }

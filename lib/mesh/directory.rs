@@ -19,7 +19,8 @@ type Order = (u64, Timestamp);
 pub struct Directory {
     /// Records that were taken in.
     records: usize,
-    words: HashMap<String, (Order, Element)>,
+    /// With the key of the agent's host.
+    words: HashMap<String, (Order, Element, Did)>,
     revoked: HashMap<(Did, Option<String>), Element>,
 }
 
@@ -46,8 +47,8 @@ impl Directory {
         let order = (event.sequence(), event.time());
         for name in dht::names(event) {
             let there = self.words.get(name);
-            if there.is_none_or(|(last, _)| *last < order) {
-                self.words.insert(name.to_owned(), (order, element));
+            if there.is_none_or(|(last, ..)| *last < order) {
+                self.words.insert(name.to_owned(), (order, element, record.about));
             }
         }
     }
@@ -65,7 +66,7 @@ impl Directory {
         members: &Members,
         now: Timestamp,
     ) -> Result<Option<Words>, LogError> {
-        let Some((_, element)) = self.words.get(name) else { return Ok(None) };
+        let Some((_, element, _)) = self.words.get(name) else { return Ok(None) };
         let Some(enrolled) = event(log, element)? else { return Ok(None) };
         let words = Words::of(&[enrolled], name, members, now);
         words.map(|words| self.with_revocation(log, words, members)).transpose()
@@ -84,9 +85,16 @@ impl Directory {
         Ok(words)
     }
 
-    /// What the log says of every agent that it names.
-    pub fn all(&self, log: &impl Log, members: &Members, now: Timestamp) -> Result<Vec<Words>, LogError> {
-        let elements: BTreeSet<&Element> = self.words.values().map(|(_, element)| element).collect();
+    /// What the log says of every agent that it names, or of one host's.
+    pub fn all(
+        &self,
+        log: &impl Log,
+        host: Option<Did>,
+        members: &Members,
+        now: Timestamp,
+    ) -> Result<Vec<Words>, LogError> {
+        let wanted = self.words.values().filter(|(.., about)| host.is_none_or(|host| *about == host));
+        let elements: BTreeSet<&Element> = wanted.map(|(_, element, _)| element).collect();
         let mut all = Vec::with_capacity(elements.len());
         for element in elements {
             let Some(enrolled) = event(log, element)? else { continue };
@@ -101,4 +109,32 @@ impl Directory {
 
 fn event(log: &impl Log, element: &Element) -> Result<Option<Event>, LogError> {
     Ok(log.get(element)?.and_then(|wire| Event::from_wire(&wire).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Mark;
+    use crate::mesh::dht::tests::{LEADER, did, enrolled, members};
+    use crate::mesh::simulation::Memory;
+
+    #[test]
+    fn of_one_host_only_its_own_agents_are_read() {
+        let (mut log, members) = (Memory::default(), members());
+        let (mine, others) = (enrolled(LEADER, 2, "80007", 1), enrolled(LEADER, 3, "80412", 2));
+        log.begin().expect("begun");
+        for event in [&mine, &others] {
+            log.insert(event, &Mark { open: false, record: members.record(event) }).expect("inserted");
+        }
+        log.commit().expect("kept");
+        let directory = Directory::of(&log, &members).expect("read");
+        let all = |host| {
+            let all = directory.all(&log, host, &members, Timestamp::now()).expect("read");
+            all.into_iter().map(|words| words.enrolled.id().to_owned()).collect::<BTreeSet<_>>()
+        };
+        let ids = |events: &[&Event]| events.iter().map(|event| event.id().to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(all(Some(did(2))), ids(&[&mine]));
+        assert_eq!(all(None), ids(&[&mine, &others]));
+        assert_eq!(all(Some(did(4))), ids(&[]));
+    }
 }

@@ -166,3 +166,10 @@ pub enum Outcome {
     /// None came.
     Failed,
 }
+
+/// The time of a node that began so long ago, in tests.
+#[cfg(test)]
+pub fn at(uptime_ms: u64) -> Now {
+    let wall = Timestamp::from_second(1_800_000_000).expect("a time");
+    Now { wall: wall + jiff::SignedDuration::from_millis(uptime_ms.cast_signed()), uptime_ms }
+}

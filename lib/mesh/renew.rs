@@ -141,18 +141,14 @@ mod tests {
     use crate::enrol::Leader;
     use crate::event::{Draft, Stamp};
     use crate::key::Key;
+    use crate::mesh::input::at;
     use crate::mesh::simulation::{Memory, Refuses};
     use crate::mesh::{Action, Config, Input, Origin};
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
     use serde_json::json;
 
     fn key(seed: u8) -> Key {
         Key::from_seed(&[seed; 32])
-    }
-
-    fn at(uptime_ms: u64) -> Now {
-        let wall = Timestamp::from_second(1_800_000_000).expect("a time");
-        Now { wall: wall + SignedDuration::from_millis(uptime_ms.cast_signed()), uptime_ms }
     }
 
     fn fleet(leader: u8) -> Fleet {

@@ -191,15 +191,11 @@ impl<L: Log, T> Node<L, T> {
 mod tests {
     use super::*;
     use crate::key::Key;
+    use crate::mesh::input::at;
     use crate::mesh::simulation::Memory;
     use crate::mesh::{Action, Config, Input, Origin, Outcome};
 
     type Ours = Node<Memory, u32>;
-
-    fn at(uptime_ms: u64) -> Now {
-        let wall = Timestamp::from_second(1_800_000_000).expect("a time");
-        Now { wall: wall + SignedDuration::from_millis(uptime_ms.cast_signed()), uptime_ms }
-    }
 
     fn peer() -> Did {
         Key::from_seed(&[2; 32]).did()

@@ -36,6 +36,10 @@ fn at_transport(error: &TransportError<std::io::Error>) -> (ErrorCode, String) {
     match error {
         TransportError::Other(error) => {
             let (words, kind) = innermost(error);
+            // The resolver says it as a program would.
+            if words.starts_with("no records found") {
+                return (ErrorCode::Unreachable, "its name is not known to DNS".to_owned());
+            }
             let kind = kind.or_else(|| by_number(&words));
             (kind.map_or_else(|| by_words(&words), by_kind), words)
         }
@@ -112,6 +116,8 @@ mod tests {
         assert_eq!(transport(io::Error::other("Timeout has been reached")).0, ErrorCode::TimedOut);
         assert_eq!(transport(io::Error::from_raw_os_error(113)).0, ErrorCode::Unreachable);
         assert_eq!(transport(io::ErrorKind::UnexpectedEof.into()).0, ErrorCode::Protocol);
+        let no_name = io::Error::other(r#"no records found for Query { name: Name("nothing.invalid.") }"#);
+        assert_eq!(transport(no_name), (ErrorCode::Unreachable, "its name is not known to DNS".to_owned()));
         assert_eq!(faults(&DialError::LocalPeerId { address: Multiaddr::empty() })[0].1, ErrorCode::Myself);
     }
 }

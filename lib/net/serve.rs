@@ -134,6 +134,8 @@ pub struct Config {
     pub listen_file: PathBuf,
     /// Where the peers go that are to be called after a restart.
     pub peers_file: PathBuf,
+    /// Where commands keep the next sequence number of the host's key.
+    pub sequence_file: PathBuf,
     /// Look for other nodes on the local network.
     pub mdns: bool,
     /// What the log takes on disk, at most.
@@ -231,7 +233,8 @@ pub fn start<L: Log + 'static>(config: Config, log: L) -> Result<Running, ServeE
             .listen_on(address.clone())
             .map_err(|error| ServeError::Listen { address: address.clone(), reason: innermost(&error).0 })?;
     }
-    let (mut driver, commands) = Driver::new(swarm, names, shared.clone(), config.listen_file, meter);
+    let (mut driver, commands) =
+        Driver::new(swarm, names, shared.clone(), (config.listen_file, config.sequence_file), meter);
     driver.begin(alone, remembered);
     runtime.block_on(driver.listens(&config.listen, LISTEN_PATIENCE))?;
     let listener = bind(&config.socket)?;

@@ -82,6 +82,7 @@ fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads:
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
         peers_file: folder.join("peers.json"),
+        sequence_file: folder.join("host.key.sequence"),
         mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
         limits: limits(),

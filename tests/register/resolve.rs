@@ -179,6 +179,7 @@ fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
         socket: folder.join("node.sock"),
         listen_file: folder.join("listen"),
         peers_file: folder.join("peers.json"),
+        sequence_file: folder.join("host.key.sequence"),
         mdns: false,
         log_limit_bytes: net::LOG_LIMIT_BYTES,
         limits: crate::node::limits(),

@@ -71,8 +71,7 @@ impl<R: Reader + 'static> Driver<R> {
     /// Somebody has said this event under our key, and not from here. It counts
     /// only if its number was never allotted in this folder.
     pub(super) fn said_elsewhere(&mut self, id: &str, number: u64) {
-        let path = self.listen_file.with_file_name("host.key.sequence");
-        if sequence::next(&path).is_ok_and(|next| number >= next) {
+        if sequence::next(&self.sequence_file).is_ok_and(|next| number >= next) {
             self.doubled(format!("event {id} is signed with it, and was not made here"));
         }
     }

@@ -87,6 +87,7 @@ pub(super) struct Driver<R> {
     /// Inputs in the order of what happened, whatever the node's thread does.
     happened: mpsc::UnboundedSender<Input<Ticket>>,
     listen_file: PathBuf,
+    sequence_file: PathBuf,
     addresses: BTreeSet<Multiaddr>,
     /// The connections that are being made, and the calls they are for.
     calls: HashMap<ConnectionId, (u64, Vec<Multiaddr>)>,
@@ -115,7 +116,7 @@ impl<R: Reader + 'static> Driver<R> {
         swarm: Swarm<Protocols>,
         names: Names,
         shared: Arc<Shared<R>>,
-        listen_file: PathBuf,
+        (listen_file, sequence_file): (PathBuf, PathBuf),
         meter: Meter,
     ) -> (Self, mpsc::UnboundedSender<Command>) {
         let (sender, commands) = mpsc::unbounded_channel();
@@ -136,6 +137,7 @@ impl<R: Reader + 'static> Driver<R> {
             sender: sender.clone(),
             happened,
             listen_file,
+            sequence_file,
             addresses: BTreeSet::new(),
             calls: HashMap::new(),
             passing: HashMap::new(),

@@ -55,7 +55,7 @@ pub fn run(enrol: &Enrol, io: &mut Io) -> Result<Exit, Failure> {
     common.update(&canonical(&json!([key.did(), fleet.fleet, fleet.leaders, said])));
     let host =
         Host { key, token, recipients, common, expires: enrol.expires, agents: Agents::new(folder.path()), fleet };
-    let mut numbers = Numbers { path: folder.file("host.key.sequence"), block: 1, left: 0..0 };
+    let mut numbers = Numbers { path: folder.sequence("host.key"), block: 1, left: 0..0 };
     // The agents of this run, with the basis of what was sent for each.
     let mut sent: HashMap<String, String> = HashMap::new();
     let mut scanner = Scanner::default();

@@ -53,7 +53,7 @@ impl Leader {
         if ttl > TTL_MAX {
             return Err(Failure::could_not_run("--ttl is at most ten years"));
         }
-        let sequence = folder.file("leader.key.sequence");
+        let sequence = folder.sequence("leader.key");
         Ok(Self { key, only: only.or(fleet.only), fleet, ttl, now, sequence })
     }
 

@@ -14,9 +14,6 @@ use std::time::Duration;
 /// A chunk takes no further line once it has this many bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Where the host key's sequence is kept.
-pub const SEQUENCE: &str = "host.key.sequence";
-
 /// Lines that were there together.
 #[derive(Default)]
 pub struct Chunk {
@@ -62,7 +59,7 @@ impl Reader {
     /// `unsigned` says why there is no key, for the first line that needs one.
     pub fn new(input: Input, folder: &Folder, unsigned: Option<Failure>, wrapped: bool) -> Self {
         let lines = if wrapped { input.lines().with_blank() } else { input.lines() };
-        Self { lines, sequence: folder.file(SEQUENCE), unsigned, wrapped }
+        Self { lines, sequence: folder.sequence("host.key"), unsigned, wrapped }
     }
 
     /// Waits that long for input. False: none came.

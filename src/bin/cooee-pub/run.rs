@@ -1,6 +1,6 @@
 //! The run: input, spool, node, receipts, answers.
 
-use super::chunk::{Outcome, Reader, SEQUENCE, What, allot};
+use super::chunk::{Outcome, Reader, What, allot};
 use super::node::Nodes;
 use super::pipeline::{Message, Pipeline};
 use super::report::Report;
@@ -81,7 +81,7 @@ pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failur
             wrap,
             expires_after: arguments.expires,
         }),
-        sequence: folder.file(SEQUENCE),
+        sequence: folder.sequence("host.key"),
         agents: Agents::new(folder.path()),
         level: arguments.wait,
         strict: arguments.strict,

@@ -4,7 +4,7 @@
 //! host that is not enrolled says nothing.
 
 use cooee::attach::{Client, ClientError, PutFrames, Reply};
-use cooee::cli::{Folder, Io, read_bounded};
+use cooee::cli::{Folder, Io, read_regular};
 use cooee::event::{Availability, Stamp, TEXT_LIMIT_BYTES};
 use cooee::key::{Key, sequence};
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ pub fn start(io: &Io, folder: &Folder, file: PathBuf, key: Key) {
 impl Present {
     /// Reads the file; true if there is something in it that was not said yet.
     fn look(&mut self) -> bool {
-        let read = match read_bounded(&self.file, TEXT_LIMIT_BYTES) {
+        let read = match read_regular(&self.file, TEXT_LIMIT_BYTES) {
             Ok(Some(text)) => Availability::read(&text).map_err(|error| format!("{}: {error}", self.file.display())),
             Ok(None) => Err(format!("{}: no such file", self.file.display())),
             Err(failure) => Err(failure.message().to_owned()),
@@ -90,10 +90,12 @@ impl Present {
     /// A file may be read while it is being written: a fault counts when it is
     /// still there at the next look.
     fn bad(&mut self, message: String) {
-        match &self.fault {
+        match &mut self.fault {
             None => self.fault = Some((message, Instant::now())),
-            Some((_, since)) => {
-                if !self.fault_told {
+            Some((known, since)) => {
+                if *known != message {
+                    (*known, self.fault_told) = (message, false);
+                } else if !self.fault_told {
                     (self.tell)(&message, false);
                     self.fault_told = true;
                 }
@@ -120,7 +122,7 @@ impl Present {
     fn hand_over(&self) -> Result<(), String> {
         let now = Timestamp::now();
         let now_us = u64::try_from(now.as_microsecond()).unwrap_or(0);
-        let path = self.folder.file("host.key.sequence");
+        let path = self.folder.sequence("host.key");
         let numbers = sequence::allot(&path, self.agents.len() as u64, now_us)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         let mut frames = PutFrames::default();

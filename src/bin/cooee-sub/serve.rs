@@ -36,6 +36,7 @@ pub fn start(io: &Io, folder: &Folder, arguments: &Sub) -> Result<Running, Failu
         socket: folder.socket(),
         listen_file: folder.file("listen"),
         peers_file: folder.file("peers.json"),
+        sequence_file: folder.sequence("host.key"),
         mdns: !arguments.no_mdns,
         log_limit_bytes: *log_limit,
         limits,
