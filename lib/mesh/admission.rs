@@ -10,10 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Enrolments run out without a word, so all are looked at so often.
 const EVERY_MS: u64 = 5_000;
 
+/// Who is revoked is parted with so much later: it hears that it is, and whoever
+/// runs it can be told. What it says counts no more from the first moment.
+const FAREWELL_MS: u64 = 1_000;
+
 /// What was told; a stranger is not mentioned.
 #[derive(Debug, Default)]
 pub struct Admissions {
     told: BTreeMap<Did, Admission>,
+    /// Members that were revoked, and when they are parted with.
+    leaving: BTreeMap<Did, u64>,
     next_ms: u64,
 }
 
@@ -36,6 +42,14 @@ impl Admissions {
             if admission == before {
                 continue;
             }
+            if (before, admission) == (Admission::Member, Admission::Revoked) {
+                let at = *self.leaving.entry(did).or_insert(now.uptime_ms + FAREWELL_MS);
+                if now.uptime_ms < at {
+                    self.next_ms = self.next_ms.min(at);
+                    continue;
+                }
+            }
+            self.leaving.remove(&did);
             if admission == Admission::Stranger {
                 self.told.remove(&did);
             } else {
@@ -125,7 +139,8 @@ mod tests {
         members.learn(&word("revoked", &key(2), 9999));
         members.learn(&word("revoked", &key(1), 9999));
         admissions.changed();
-        assert_eq!(told(&mut admissions, &members, 9999), [(key(2).did(), Admission::Revoked)]);
+        assert_eq!(told(&mut admissions, &members, 9999), [], "it is to hear of it");
+        assert_eq!(told(&mut admissions, &members, 10_000), [(key(2).did(), Admission::Revoked)]);
         assert!(!members.is_peer(&key(2).did(), wall(9999)) && members.is_peer(&key(1).did(), wall(9999)));
     }
 

@@ -72,6 +72,8 @@ pub struct Node<L, T> {
     /// When peers are written down next, if there is anything new.
     pub(super) remembers_ms: Option<u64>,
     pub(super) stopping: bool,
+    /// When it began, by the wall clock as it goes now.
+    pub(super) began: Option<Timestamp>,
     /// The log has not worked since.
     pub(super) log_error: Option<(Timestamp, String)>,
 }
@@ -103,6 +105,7 @@ impl<L: Log, T> Node<L, T> {
             tells_ms: 0,
             remembers_ms: None,
             stopping: false,
+            began: None,
             log_error: None,
             config,
         };

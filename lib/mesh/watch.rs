@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 const CLOCK_EVERY_MS: u64 = 300_000;
 /// The wait after it has not answered.
 const CLOCK_AGAIN_MS: u64 = 30_000;
+/// A clock that was set, not one that runs a little fast.
+const CLOCK_JUMP: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the rules know, at one moment.
 #[derive(Clone, Debug)]
@@ -155,6 +157,15 @@ impl<L: Log, T> Node<L, T> {
 
     /// Asks nodes for their time, now and then.
     pub(super) fn ask_clocks(&mut self, now: Now, batch: &mut Batch<T>) {
+        let uptime = SignedDuration::from_millis(i64::try_from(now.uptime_ms).unwrap_or(i64::MAX));
+        let began = now.wall.saturating_sub(uptime).unwrap_or(now.wall);
+        let jumped = |before: Timestamp| began.duration_since(before).abs() > CLOCK_JUMP;
+        if self.began.is_some_and(jumped) {
+            // What is known of others' clocks is so by the one before.
+            self.peers.values_mut().for_each(|peer| peer.notes.clock_due_ms = now.uptime_ms);
+        }
+        // One that is only slewed never gets there.
+        self.began = Some(began);
         let members = &self.members;
         let is_due = |(did, peer): (&Did, &mut super::peers::Peer)| {
             let asks = peer.notes.clock_asked.is_none() && now.uptime_ms >= peer.notes.clock_due_ms;
@@ -255,6 +266,25 @@ mod tests {
         assert_eq!(known, Some(-125_000), "what was known stays");
         node.handle([Input::Disconnected { peer: peer() }], at(next));
         assert!(facts(&mut node, at(next)).peers.is_empty());
+    }
+
+    #[test]
+    fn after_a_jump_of_its_own_clock_it_asks_again() {
+        let mut node = node();
+        let asked = clocks(&node.handle([Input::Tick], at(1000)));
+        let outcome = Outcome::Other(Reply::Clock { time: at(1000).wall });
+        node.handle([Input::Answered { ask: asked[0], outcome }], at(1000));
+        assert_eq!(clocks(&node.handle([Input::Tick], at(2000))), [0; 0]);
+        let set = |uptime_ms, seconds| Now { wall: at(uptime_ms).wall + SignedDuration::from_secs(seconds), uptime_ms };
+        assert_eq!(clocks(&node.handle([Input::Tick], set(3000, 4))), [0; 0]);
+        for (uptime_ms, seconds) in [(4000, 86_400), (6000, 4)] {
+            let asked = clocks(&node.handle([Input::Tick], set(uptime_ms, seconds)));
+            assert_eq!(asked.len(), 1, "{seconds}");
+            let outcome = Outcome::Other(Reply::Clock { time: at(uptime_ms).wall });
+            node.handle([Input::Answered { ask: asked[0], outcome }], set(uptime_ms, seconds));
+            let known = facts(&mut node, set(uptime_ms, seconds)).peers[&peer()].clock_offset_ms;
+            assert_eq!(known, Some(-seconds * 1000));
+        }
     }
 
     #[test]

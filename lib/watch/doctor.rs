@@ -287,7 +287,12 @@ fn called(peer: &Peer, severity: Severity, now: Timestamp) -> Finding {
         }
         ErrorCode::Myself => ("myself", "it is this node's own address", "leave it out"),
         ErrorCode::Limit => ("limit", "a limit of this node forbids it", "see connections_out and memory_bytes"),
-        ErrorCode::NotPermitted | ErrorCode::Broken | ErrorCode::Other => {
+        ErrorCode::Broken => (
+            "call_failed",
+            "the connection broke",
+            "if it is so each time, that node lets this host's key not in: is it revoked? its -v says why",
+        ),
+        ErrorCode::NotPermitted | ErrorCode::Other => {
             ("call_failed", "the call failed", "see the reason; -v at the node says more")
         }
     };

@@ -353,6 +353,27 @@ fn a_host_that_is_not_enrolled_gets_its_answer_and_then_belongs() {
     leaders_node.stop();
 }
 
+/// Whoever runs it is to be told: it is let in nowhere from then on.
+#[test]
+fn a_revoked_host_hears_that_it_is() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (leader, host) = (key(1), key(12));
+    let fleet = fleet(1);
+    let first = start_leading(one.path(), 11, &fleet);
+    let second = start(two.path(), 12, Some(&fleet), &[&address_of(one.path())]);
+    let [socket_l, socket_h] = [&one, &two].map(|folder| folder.path().join("node.sock"));
+    let mut to_leader = Client::connect(&socket_l).expect("a node");
+    let welcomes = [enrolled(&leader, &key(11), None), enrolled(&leader, &host, None)];
+    put(&mut to_leader, &welcomes.each_ref());
+    let mut at_host = follow(&socket_h);
+    hears(&mut at_host, &welcomes.each_ref());
+    let word = event(&leader, "revoked", SUBJECT, json!({"did": host.did(), "reason": "stolen"}), None);
+    put(&mut to_leader, &[&word]);
+    hears(&mut at_host, &[&word]);
+    second.stop();
+    first.stop();
+}
+
 #[test]
 fn nodes_of_two_fleets_part_and_strangers_do_no_harm() {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().expect("a folder")).collect();
