@@ -365,8 +365,15 @@ fn a_revoked_host_hears_that_it_is() {
     let mut to_leader = Client::connect(&socket_l).expect("a node");
     let welcomes = [enrolled(&leader, &key(11), None), enrolled(&leader, &host, None)];
     put(&mut to_leader, &welcomes.each_ref());
-    let mut at_host = follow(&socket_h);
+    let (mut at_leader, mut at_host) = (follow(&socket_l), follow(&socket_h));
     hears(&mut at_host, &welcomes.each_ref());
+    // Both gossip, or a minute has passed until they compared.
+    for (author, socket) in [(&host, &socket_h), (&leader, &socket_l)] {
+        let note = event(author, "note", NOTE, json!("hello"), None);
+        put(&mut Client::connect(socket).expect("a node"), &[&note]);
+        hears(&mut at_leader, &[&note]);
+        hears(&mut at_host, &[&note]);
+    }
     let word = event(&leader, "revoked", SUBJECT, json!({"did": host.did(), "reason": "stolen"}), None);
     put(&mut to_leader, &[&word]);
     hears(&mut at_host, &[&word]);
