@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 const LIMIT_BYTES: u64 = 512 * 1024;
 /// A pending request that is about to expire is not worth sending.
 const LAST_CALL: SignedDuration = SignedDuration::from_secs(60);
+/// How far ahead of its clock a node lets an event be.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The folder `agents`.
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ impl State {
     /// What to do now, for a request made of `basis`. A refused agent asks anew
     /// each time, so that the refusal is heard each time.
     pub fn due(self, basis: &str, now: Timestamp) -> Due {
-        if self.basis != basis {
+        if self.basis != basis || self.answer.is_none() && is_ahead(&self.request, now) {
             return Due::New;
         }
         match self.answer {
@@ -64,6 +66,14 @@ impl State {
             },
         }
     }
+}
+
+/// Made while the clock, or the sequence that it left, was ahead: no node takes
+/// it for as long, and none ever answers.
+fn is_ahead(request: &Event, now: Timestamp) -> bool {
+    let latest = now.saturating_add(LEEWAY).unwrap_or(Timestamp::MAX);
+    let latest_us = u64::try_from(latest.as_microsecond()).unwrap_or(0);
+    request.time() > latest || request.sequence() > latest_us
 }
 
 /// Half-way from an `enrolled` to the end of what it grants.
@@ -227,6 +237,8 @@ mod tests {
         assert_eq!(pending.clone().due("b", at(939)), Due::Again(request.clone()));
         assert_eq!(pending.clone().due("b", at(940)), Due::New, "about to expire");
         assert_eq!(pending.clone().due("other", at(10)), Due::New, "changed");
+        assert_eq!(pending.clone().due("b", at(-60)), Due::Again(request.clone()));
+        assert_eq!(pending.clone().due("b", at(-61)), Due::New, "made while the clock was ahead");
         let answer = enrolled(&request, 100, 300);
         let held = State { answer: Some(answer.clone()), ..pending.clone() };
         assert_eq!(held.clone().due("b", at(199)), Due::Nothing(answer));

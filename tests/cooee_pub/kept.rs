@@ -138,6 +138,27 @@ fn a_host_whose_clock_was_once_in_2100_starts_again_from_the_nodes() {
     cooee_pub(host.path(), &[ADDRESS], "three\n").assert().success().stderr("");
 }
 
+/// What another command signed, as `age-enrol` does, cannot be signed again; the
+/// next that it signs is not ahead any more.
+#[test]
+fn a_refusal_for_the_clock_puts_right_what_is_signed_next() {
+    let host = host();
+    let then: Timestamp = "2100-01-01T00:00:00Z".parse().expect("a time");
+    let sequence = host.path().join("host.key.sequence");
+    fs::write(&sequence, format!("{:020}", then.as_microsecond())).expect("written");
+    cooee_pub(host.path(), &["--wait", "spooled", ADDRESS], "one\n").assert().success();
+    serve(host.path(), |put| {
+        let (code, reason, node_time) = ("clock".to_owned(), "ahead".to_owned(), Timestamp::now());
+        let refused =
+            |event: &Event| Refused { id: event.id().into(), code: code.clone(), reason: reason.clone(), node_time };
+        Act::Reply(Reply::Stored { receipt: None, refused: events(&put).iter().map(refused).collect() })
+    });
+    cooee_pub(host.path(), &["--flush"], "").assert().code(4);
+    let next: i64 = fs::read_to_string(&sequence).expect("there").parse().expect("a number");
+    assert!(next <= Timestamp::now().as_microsecond(), "{next}");
+    assert_eq!(spool(host.path()).len(), 1, "it stays");
+}
+
 #[test]
 fn what_expired_in_the_spool_is_dropped_and_said() {
     let host = host();

@@ -7,6 +7,7 @@ use super::report::Report;
 use super::retry::Retry;
 use super::{Level, Pub};
 use cooee::agentid::TinyId;
+use cooee::attach::Refused;
 use cooee::cli::{Exit, Failure, Folder, Io, Reject};
 use cooee::event::{Event, rfc3339};
 use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
@@ -307,6 +308,9 @@ impl Run {
                     if refused.is_temporary() {
                         self.retry.kept();
                     }
+                    if refused.code == Refused::CLOCK {
+                        self.rewind(refused.node_time)?;
+                    }
                     let counts = !leftover || self.flush || self.retry.is_trying();
                     self.report.refused(io, &refused, counts);
                 }
@@ -319,6 +323,18 @@ impl Run {
                 Notice::Expired(id) => io.warn(&format!("event {id} expired in the spool and was dropped")),
                 Notice::Trouble(trouble) => io.warn(&trouble),
             }
+        }
+        Ok(())
+    }
+
+    /// What another command has signed cannot be signed again here; but where
+    /// the key's numbers are ahead, what it signs next is not to be.
+    fn rewind(&self, node_time: Timestamp) -> Result<(), Failure> {
+        const LEEWAY_US: u64 = 60_000_000;
+        let failed = |error| Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()));
+        let node_us = u64::try_from(node_time.as_microsecond()).unwrap_or(0);
+        if sequence::next(&self.sequence).map_err(failed)? > node_us.saturating_add(LEEWAY_US) {
+            sequence::reset(&self.sequence, node_us).map_err(failed)?;
         }
         Ok(())
     }
