@@ -155,6 +155,11 @@ fn stdin_takes_words_records_and_answers() {
     assert_eq!((ran.code, ran.out.len()), (3, 3));
     let ran = run(resolve(book.folder.path(), &["--token"]).write_stdin("458RW\n"));
     assert_eq!((ran.code, ran.text.as_str()), (3, ""));
+    for nothing in ["", "\n \r\n"] {
+        let ran = run(resolve(book.folder.path(), &[]).write_stdin(nothing));
+        assert_eq!((ran.code, ran.text.as_str()), (2, ""));
+        assert!(ran.err.starts_with("agentid-resolve: expected names on stdin, got none\n"), "{}", ran.err);
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ agentid-resolve: hint: did you mean 80007?
         if !matches!(self.words.as_slice(), [] | [_] if self.words.iter().all(|word| word == "-")) {
             return self.arguments(io, &source, now);
         }
-        let mut exit = Exit::Done;
+        let (mut exit, mut none) = (Exit::Done, true);
         let mut scanner = Scanner::default();
         let mut lines = io.stdin()?.lines();
         loop {
@@ -96,7 +96,8 @@ agentid-resolve: hint: did you mean 80007?
                 io.out.flush()?;
             }
             let next = lines.next().map_err(|error| Failure::could_not_run(format_args!("reading stdin: {error}")))?;
-            let Some(line) = next else { return Ok(exit) };
+            let Some(line) = next else { break };
+            none = false;
             let wanted = match line {
                 Ok(line) => query::from_line(line, self.kind(), &mut scanner),
                 Err(fault) => Err(Reject::new(fault)),
@@ -110,6 +111,11 @@ agentid-resolve: hint: did you mean 80007?
                 }
             }
         }
+        if none {
+            return Err(Failure::could_not_run("expected names on stdin, got none")
+                .hint("the command before this one may have failed"));
+        }
+        Ok(exit)
     }
 }
 
