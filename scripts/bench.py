@@ -203,7 +203,10 @@ def fleet():
 
 
 def serve(folder, *more):
-    listen = ["--listen", "/ip4/127.0.0.1/tcp/0", *more]
+    """A folder's node; one that ran before is where it was, and found there."""
+    before = os.path.join(folder, "listen")
+    place = open(before).readline().split("/p2p/")[0] if os.path.exists(before) else "/ip4/127.0.0.1/tcp/0"
+    listen = ["--listen", place, *more]
     socket = os.path.join(folder, "node.sock")
     return background([ours("cooee-sub"), "--serve", "--dir", folder, *listen], lambda: os.path.exists(socket))
 

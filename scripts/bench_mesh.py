@@ -2,6 +2,7 @@
 beside two mosquitto brokers with a bridge (which sign and fsync nothing), an
 idle node, and a log of a million events."""
 
+import json
 import os
 import subprocess
 import time
@@ -78,12 +79,23 @@ def bridge(bench):
     return ports
 
 
+def alike(bench, folders):
+    """Waits until the nodes of both folders hold what was said before."""
+    held = lambda folder: json.loads(bench.output([bench.ours("cooee-peers"), "--dir", folder]).splitlines()[0])
+    deadline = time.monotonic() + PATIENCE_S
+    while len({held(folder)["log_events"] for folder in folders}) > 1:
+        if time.monotonic() > deadline:
+            raise SystemExit("bench: the nodes do not come to hold the same")
+        time.sleep(0.2)
+
+
 def throughput(bench):
     bench.section("mesh", f"{EVENTS:,} events of 1 KB from a node to another, each signed, checked and fsynced on both")
     leader, _ = bench.fleet()
     host, node = bench.member()
     other = bench.serving(leader)
     lines = bench.write("mesh-lines", ("z" * 600 + "\n") * EVENTS)
+    alike(bench, (leader, host))
     before = [cpu_seconds(process.pid) for process in (node, other)]
     mine = carry([bench.ours("cooee-sub"), "--dir", leader, "--type", "note", "--count", str(EVENTS), EVERYTHING],
                  [bench.ours("cooee-pub"), "--dir", host, "--timeout", "60s", bench.ADDRESS], lines)
