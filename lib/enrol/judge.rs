@@ -4,11 +4,10 @@
 use super::number::{self, Full, Numbers};
 use super::{Fleet, Policy, Refusal, Request};
 use crate::agentid::Token;
+use crate::event::CLOCK_LEEWAY;
 use crate::key::Did;
 use jiff::{SignedDuration, Timestamp};
 
-/// Clocks may differ by this much.
-const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 /// A request counts for no longer: the Leader may be away, but not for good.
 const LIFETIME_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Agents of a key that an operator listed, and that so has no join token.
@@ -204,7 +203,7 @@ fn admissible(request: &Request, state: &State, rules: &Rules<'_>, now: Timestam
 
 /// Neither expired nor from the future, and not valid for too long.
 pub(super) fn timely(event: &crate::event::Event, now: Timestamp) -> Result<(), Refusal> {
-    let latest = now + LEEWAY;
+    let latest = now + CLOCK_LEEWAY;
     if event.expires().duration_since(event.time()) > LIFETIME_MAX {
         return Err(Refusal::TooLong);
     }
@@ -215,7 +214,7 @@ pub(super) fn timely(event: &crate::event::Event, now: Timestamp) -> Result<(), 
     if i128::from(event.sequence()) > i128::from(latest.as_microsecond()) {
         return Err(Refusal::Future("sequence"));
     }
-    if now.duration_since(event.expires()) > LEEWAY {
+    if now.duration_since(event.expires()) > CLOCK_LEEWAY {
         return Err(Refusal::Expired(event.expires()));
     }
     Ok(())

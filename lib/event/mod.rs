@@ -15,6 +15,9 @@ pub use envelope::{DATA_LIMIT_BYTES, EVENT_LIMIT_BYTES, Error, Event};
 pub use kind::{answers_of, is_request, short, type_of};
 pub use receipt::Receipt;
 
+/// Clocks may differ by this much: what is further ahead is refused.
+pub const CLOCK_LEEWAY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 /// Times on the wire: RFC 3339, UTC, `Z`, whole milliseconds.
 pub fn rfc3339(time: jiff::Timestamp) -> String {
     format!("{time:.3}")

@@ -2,35 +2,54 @@
 //! that jump.
 
 use rustix::fs::{FlockOperation, flock};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Takes `count` numbers: from max(last + 1, `now_us`), which is Unix time in
 /// µs. Commands running at once on one host take turns under flock and never
 /// get the same. No fsync: after a power cut the clock has moved on.
 pub fn allot(path: &Path, count: u64, now_us: u64) -> io::Result<Range<u64>> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let (mut file, next) = locked(path)?;
+    let from = next.max(now_us);
+    // So near to the end of all numbers no clock has ever been.
+    let to = from.checked_add(count).ok_or_else(damaged)?;
+    write(&mut file, to)?;
+    Ok(from..to)
+}
+
+/// Goes back to `now_us` where the numbers are further ahead of it than `leeway`:
+/// a node has said that they run ahead of its clock.
+pub fn rewind(path: &Path, now_us: u64, leeway: Duration) -> io::Result<()> {
+    let (mut file, next) = locked(path)?;
+    let most = u64::try_from(leeway.as_micros()).map_or(u64::MAX, |leeway_us| now_us.saturating_add(leeway_us));
+    if next > most { write(&mut file, now_us) } else { Ok(()) }
+}
+
+/// The file, which is ours until it is closed, and the next number.
+fn locked(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     flock(&file, FlockOperation::LockExclusive)?;
     let mut text = String::new();
     (&file).take(32).read_to_string(&mut text)?;
-    let next: u64 = match text.trim() {
+    let next = match text.trim() {
         "" => 0,
         digits => digits.parse().map_err(|_| damaged())?,
     };
-    let from = next.max(now_us);
-    // So near to the end of all numbers no clock has ever been.
-    let to = from.checked_add(count).ok_or_else(damaged)?;
+    Ok((file, next))
+}
+
+/// Twenty digits always, so that a shorter number never leaves an old tail; and
+/// in one write, so that a kill leaves the old number or the new.
+fn write(file: &mut File, next: u64) -> io::Result<()> {
     file.rewind()?;
-    // Twenty digits always, so that a shorter number never leaves an old tail.
-    // And in one write, so that a kill leaves the old number or the new.
-    file.write_all(format!("{to:020}").as_bytes())?;
-    Ok(from..to)
+    file.write_all(format!("{next:020}").as_bytes())
 }
 
 /// The first number that has not been allotted yet; 0 where none was.
@@ -44,14 +63,6 @@ pub fn next(path: &Path) -> io::Result<u64> {
 
 fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "not a sequence number; without this file they go on from the clock")
-}
-
-/// Starts again from `now_us`: a node has said that the numbers ran ahead of
-/// its clock.
-pub fn reset(path: &Path, now_us: u64) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    flock(&file, FlockOperation::LockExclusive)?;
-    file.write_all(format!("{now_us:020}").as_bytes())
 }
 
 #[cfg(test)]
@@ -83,7 +94,12 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&path).expect("there"), wrong);
         }
         allot(Path::new("/dev/null"), 1, 60).expect_err("it keeps nothing");
-        reset(&path, 70).expect("reset");
-        assert_eq!(allot(&path, 1, 60).expect("again"), 70..71);
+        std::fs::remove_file(&path).expect("ours");
+        assert_eq!(allot(&path, 1, 2_000_000).expect("ahead"), 2_000_000..2_000_001);
+        let leeway = Duration::from_secs(1);
+        rewind(&path, 1_000_001, leeway).expect("near enough");
+        assert_eq!(next(&path).expect("some"), 2_000_001);
+        rewind(&path, 1_000_000, leeway).expect("too far ahead");
+        assert_eq!(allot(&path, 1, 60).expect("again"), 1_000_000..1_000_001);
     }
 }

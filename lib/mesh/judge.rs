@@ -2,12 +2,10 @@
 
 use super::Members;
 use super::log::id_of;
-use crate::event::{self, EVENT_LIMIT_BYTES, Event};
+use crate::event::{self, CLOCK_LEEWAY, EVENT_LIMIT_BYTES, Event};
 use crate::ucxl::Address;
 use jiff::{SignedDuration, Timestamp};
 
-/// Clocks may differ by this much.
-pub const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 /// A request to enrol lives 7 days at most.
 const ENROL_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A request to enrol comes from anybody, so it is kept small: 64 KiB.
@@ -104,10 +102,10 @@ fn id_ms(event: &Event) -> i64 {
 /// there already.
 pub fn judge(event: &Event, members: &Members, now: Timestamp) -> Result<(), Fault> {
     let fault = |code, reason: &str| Err(Fault { id: event.id().to_owned(), code, reason: reason.to_owned() });
-    if event.expires() + LEEWAY <= now && !members.outlives(event, now) {
+    if event.expires() + CLOCK_LEEWAY <= now && !members.outlives(event, now) {
         return fault(Code::Expired, "it has expired");
     }
-    let ahead = now + LEEWAY;
+    let ahead = now + CLOCK_LEEWAY;
     if event.time() > ahead {
         return fault(Code::Clock, "its time is more than 60 s ahead of this node's clock");
     }

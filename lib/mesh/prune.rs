@@ -3,9 +3,9 @@
 
 use super::action::Action;
 use super::input::Now;
-use super::judge::LEEWAY;
 use super::log::{Log, LogError};
 use super::node::{Batch, Node};
+use crate::event::CLOCK_LEEWAY;
 use crate::key::Did;
 use std::collections::VecDeque;
 
@@ -71,7 +71,7 @@ impl<L: Log, T> Node<L, T> {
             self.pruning.leaving.pop_front();
         }
         if due {
-            let pruned = self.log.prune(now.wall - LEEWAY, self.config.log_limit_bytes)?;
+            let pruned = self.log.prune(now.wall - CLOCK_LEEWAY, self.config.log_limit_bytes)?;
             self.pruning.plain += pruned.plain;
             self.pruning.open += pruned.open;
             self.pruning.next_ms = if pruned.more { now.uptime_ms } else { now.uptime_ms + EVERY_MS };

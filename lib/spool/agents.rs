@@ -5,7 +5,7 @@
 //! fsynced here, and a damaged file counts as none.
 
 use super::SpoolError;
-use crate::event::{Event, rfc3339};
+use crate::event::{CLOCK_LEEWAY, Event, rfc3339};
 use crate::jsonl;
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 const LIMIT_BYTES: u64 = 512 * 1024;
 /// A pending request that is about to expire is not worth sending.
 const LAST_CALL: SignedDuration = SignedDuration::from_secs(60);
-/// How far ahead of its clock a node lets an event be.
-const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The folder `agents`.
 #[derive(Clone, Debug)]
@@ -71,7 +69,7 @@ impl State {
 /// Made while the clock, or the sequence that it left, was ahead: no node takes
 /// it for as long, and none ever answers.
 fn is_ahead(request: &Event, now: Timestamp) -> bool {
-    let latest = now.saturating_add(LEEWAY).unwrap_or(Timestamp::MAX);
+    let latest = now.saturating_add(CLOCK_LEEWAY).unwrap_or(Timestamp::MAX);
     let latest_us = u64::try_from(latest.as_microsecond()).unwrap_or(0);
     request.time() > latest || request.sequence() > latest_us
 }

@@ -4,11 +4,10 @@
 //! clock that was compared, the node's standing. Nothing is tried out here.
 
 use super::{ErrorCode, Node, Peer, Source, Standing, State};
+use crate::event::CLOCK_LEEWAY;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// What events may be ahead: `mesh` refuses what is further.
-const CLOCK_LEEWAY_MS: u64 = 60_000;
 /// Less than this is no room for a log: 16 MiB.
 const DISK_LEAST_BYTES: u64 = 16 << 20;
 
@@ -173,7 +172,7 @@ fn double(node: &Node, found: &mut Vec<Finding>) {
 
 fn clocks(node: &Node, peers: &[Peer], found: &mut Vec<Finding>) {
     let known: Vec<(&Peer, i64)> = peers.iter().filter_map(|peer| Some((peer, peer.clock_offset_ms?))).collect();
-    let wrong = |offset: i64| offset.unsigned_abs() > CLOCK_LEEWAY_MS;
+    let wrong = |offset: i64| SignedDuration::from_millis(offset).abs() > CLOCK_LEEWAY;
     let hint = "set the clock, and keep it right with NTP; events made more than 60 s ahead are refused";
     let all_ahead = known.iter().all(|(_, offset)| wrong(*offset) && *offset > 0);
     let all_behind = known.iter().all(|(_, offset)| wrong(*offset) && *offset < 0);

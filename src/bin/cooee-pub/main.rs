@@ -8,7 +8,9 @@ mod retry;
 mod run;
 
 use clap::{Parser, ValueEnum};
+use cooee::agentid::TinyId;
 use cooee::cli::{self, Exit, Failure, Folder, Io, Tool, duration};
+use cooee::handover::Wrap;
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +61,27 @@ enum Level {
     Stored,
     /// And every request has its leader's answer
     Answered,
+}
+
+impl Pub {
+    /// How plain lines become events; none where there is no ADDRESS.
+    fn wrap(&self) -> Result<Option<Wrap>, Failure> {
+        let Some(address) = &self.address else { return Ok(None) };
+        let subject = address.parse().map_err(|error| Failure::could_not_run(format_args!("address: {error}")))?;
+        let kind = self.kind.clone().unwrap_or_else(|| "note".to_owned());
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if kind.is_empty() || kind.len() > 100 || !kind.bytes().all(good) {
+            return Err(Failure::could_not_run("--type takes letters, digits and . _ -, at most 100"));
+        }
+        Ok(Some(Wrap { subject, kind, json: self.json }))
+    }
+
+    /// The tiny id in its one spelling.
+    fn agent(&self) -> Result<Option<String>, Failure> {
+        let read = |text: &str| text.parse::<TinyId>().map(|id| id.to_string());
+        let read = self.agent.as_deref().map(read).transpose();
+        read.map_err(|error| Failure::could_not_run(format_args!("--agent: {error}")))
+    }
 }
 
 impl Tool for Pub {

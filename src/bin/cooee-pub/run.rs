@@ -6,17 +6,17 @@ use super::pipeline::{Message, Pipeline};
 use super::report::Report;
 use super::retry::Retry;
 use super::{Level, Pub};
-use cooee::agentid::TinyId;
 use cooee::attach::Refused;
 use cooee::cli::{Exit, Failure, Folder, Io, Reject};
-use cooee::event::{Event, rfc3339};
-use cooee::handover::{Author, Awaited, Notice, Preparer, Sender, Wrap};
+use cooee::event::{CLOCK_LEEWAY, Event, rfc3339};
+use cooee::handover::{Author, Awaited, Notice, Preparer, Sender};
 use cooee::jsonl::Scanner;
 use cooee::key::{Key, sequence};
 use cooee::spool::agents::Agents;
 use cooee::spool::{Spool, SpoolError, Told};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -63,8 +63,8 @@ struct Run {
 }
 
 pub fn run(io: &mut Io, folder: &Folder, arguments: &Pub) -> Result<Exit, Failure> {
-    let wrap = wrap(arguments)?;
-    let agent = agent(arguments.agent.as_deref())?;
+    let wrap = arguments.wrap()?;
+    let agent = arguments.agent()?;
     let (key, unsigned) = load_key(folder)?;
     let nodes = Nodes::of(folder, key.as_ref(), &arguments.peer)?;
     if arguments.wait == Level::Answered && !nodes.trusted.has_leader() {
@@ -327,28 +327,25 @@ impl Run {
         Ok(())
     }
 
-    /// What another command has signed cannot be signed again here; but where
-    /// the key's numbers are ahead, what it signs next is not to be.
+    /// The key's numbers go by the node's clock again where they are ahead of it,
+    /// so that a host whose clock was once in 2100 is not locked out.
     fn rewind(&self, node_time: Timestamp) -> Result<(), Failure> {
-        const LEEWAY_US: u64 = 60_000_000;
-        let failed = |error| Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()));
         let node_us = u64::try_from(node_time.as_microsecond()).unwrap_or(0);
-        if sequence::next(&self.sequence).map_err(failed)? > node_us.saturating_add(LEEWAY_US) {
-            sequence::reset(&self.sequence, node_us).map_err(failed)?;
-        }
-        Ok(())
+        sequence::rewind(&self.sequence, node_us, CLOCK_LEEWAY.unsigned_abs()).map_err(|error| self.failed(&error))
     }
 
-    /// An event of ours ran ahead of the node's clock: we start again from
-    /// there, so that a host whose clock was once in 2100 is not locked out.
+    /// An event of ours ran ahead of the node's clock: it is signed again. What
+    /// another command has signed cannot be, here.
     fn again(&mut self, io: &mut Io, event: &Event, node_time: Timestamp) -> Result<(), Failure> {
-        let failed = |error| Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()));
-        let now_us = u64::try_from(node_time.as_microsecond()).unwrap_or(0);
-        sequence::reset(&self.sequence, now_us).map_err(failed)?;
-        let number = allot(&self.sequence, 1).map_err(failed)?.start;
+        self.rewind(node_time)?;
+        let number = allot(&self.sequence, 1).map_err(|error| self.failed(&error))?.start;
         let signed = self.preparer.sign_again(event, Timestamp::now(), number).map_err(Failure::could_not_run)?;
         self.collect(signed, false);
         self.submit(io)
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        Failure::could_not_run(format_args!("{}: {error}", self.sequence.display()))
     }
 
     fn leftovers(&mut self, io: &mut Io) -> Result<(), Failure> {
@@ -369,23 +366,6 @@ impl Run {
             None => Ok(exit),
         }
     }
-}
-
-/// How plain lines become events; none where there is no ADDRESS.
-fn wrap(arguments: &Pub) -> Result<Option<Wrap>, Failure> {
-    let Some(address) = &arguments.address else { return Ok(None) };
-    let subject = address.parse().map_err(|error| Failure::could_not_run(format_args!("address: {error}")))?;
-    let kind = arguments.kind.clone().unwrap_or_else(|| "note".to_owned());
-    if kind.is_empty() || kind.len() > 100 || !kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
-        return Err(Failure::could_not_run("--type takes letters, digits and . _ -, at most 100"));
-    }
-    Ok(Some(Wrap { subject, kind, json: arguments.json }))
-}
-
-/// The tiny id in its one spelling.
-fn agent(text: Option<&str>) -> Result<Option<String>, Failure> {
-    let read = |text: &str| text.parse::<TinyId>().map(|id| id.to_string());
-    text.map(read).transpose().map_err(|error| Failure::could_not_run(format_args!("--agent: {error}")))
 }
 
 /// The host's key, or why there is none: only a line that needs it makes that
