@@ -40,6 +40,7 @@ impl Admissions {
             let admission = members.admission(&did, now.wall);
             let before = self.told.get(&did).copied().unwrap_or(Admission::Stranger);
             if admission == before {
+                self.leaving.remove(&did);
                 continue;
             }
             if (before, admission) == (Admission::Member, Admission::Revoked) {
