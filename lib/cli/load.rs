@@ -146,8 +146,6 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let path = resolved.as_deref().unwrap_or(path);
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> io::Result<()> {
-        // Else the message would name a file that never was.
-        std::fs::metadata(folder)?;
         let mode = std::fs::Permissions::from_mode(0o644);
         let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
         if let Some(there) = there {
@@ -158,12 +156,15 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
         file.persist(path).map_err(|error| error.error)?;
         std::fs::File::open(folder)?.sync_all()
     };
-    written().map_err(|error| {
-        // Without the name of the file beside it, which nobody asked for.
-        let error = error.to_string();
-        let cause = error.split(" at path ").next().unwrap_or_default();
-        Failure::could_not_run(format_args!("{}: {cause}", path.display()))
-    })
+    written().map_err(|error| unwritten(path, &error))
+}
+
+/// Why a file is not there whole, without the name of the temporary one that
+/// would have been renamed to it: nobody asked for that.
+pub fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let error = error.to_string();
+    let cause = error.split(" at path ").next().unwrap_or_default();
+    Failure::could_not_run(format_args!("{}: {cause}", path.display()))
 }
 
 /// [`read_bounded`] of a file that a resident command reads again and again: a

@@ -5,7 +5,6 @@
 
 mod arrivals;
 mod beats;
-mod clock;
 mod duration;
 mod exit;
 mod folder;
@@ -22,11 +21,10 @@ mod text;
 pub use crate::show::escape;
 pub use arrivals::{Arrival, Arrivals, Line};
 pub use beats::Beats;
-pub use clock::clock_ms;
 pub use duration::duration;
 pub use exit::{Exit, Failure, TABLE};
 pub use folder::Folder;
-pub use load::{read_bounded, read_identities, read_regular, write_whole};
+pub use load::{read_bounded, read_identities, read_regular, unwritten, write_whole};
 pub use parallel::Halt;
 pub use progress::{Progress, took};
 pub use screen::Screen;

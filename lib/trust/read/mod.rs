@@ -16,7 +16,7 @@ mod time;
 pub use block::{Item, LineError, Parsed, Seen};
 pub use fault::Fault;
 pub use fields::{DETAILS_LIMIT_BYTES, NAME_LIMIT_BYTES};
-pub use time::{civil, millis, rfc3339};
+pub use time::{civil, millis, millis_of, rfc3339};
 
 use super::Signal;
 use crate::event::{self, Event};

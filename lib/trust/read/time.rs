@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, datetime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// 0000-01-01T00:00:00.000Z.
 const EARLIEST: i64 = -62_167_219_200_000;
@@ -39,6 +40,14 @@ pub fn millis(text: &[u8]) -> Option<i64> {
     let seconds = i64::from(hour) * 3600 + (i64::from(minute) - offset) * 60 + i64::from(second.min(59));
     let millis = (days(year, month, day) * 86_400 + seconds) * 1000 + fraction;
     (EARLIEST..=LATEST).contains(&millis).then_some(millis)
+}
+
+/// A clock's time. One that is set to before year 0 or behind year 9999 counts
+/// as those: no time beyond them can be written down.
+pub fn millis_of(time: SystemTime) -> i64 {
+    let whole = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let millis = time.duration_since(UNIX_EPOCH).map_or_else(|before| -whole(before.duration()), whole);
+    millis.clamp(EARLIEST, LATEST)
 }
 
 /// Date and time, UTC; `at` is one that [`millis`] gave, or a clock's.
@@ -97,6 +106,20 @@ mod tests {
     use super::*;
     use jiff::Timestamp;
     use proptest::prelude::*;
+
+    #[test]
+    fn every_clock_says_a_time_that_can_be_written() {
+        let seconds = Duration::from_secs;
+        assert_eq!(millis_of(UNIX_EPOCH + Duration::from_millis(1_500)), 1_500);
+        assert_eq!(millis_of(UNIX_EPOCH - seconds(1)), -1_000);
+        assert_eq!(millis_of(UNIX_EPOCH + seconds(253_402_300_799)), 253_402_300_799_000);
+        for far in [253_402_300_800, i64::MAX.unsigned_abs()] {
+            assert_eq!(rfc3339(millis_of(UNIX_EPOCH + seconds(far))), "9999-12-31T23:59:59.999Z");
+        }
+        for far in [62_167_219_201, i64::MAX.unsigned_abs()] {
+            assert_eq!(rfc3339(millis_of(UNIX_EPOCH - seconds(far))), "0000-01-01T00:00:00.000Z");
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,7 +1,7 @@
 //! `--bytes`: stdin as it is, sealed or opened, as `age` does it.
 
 use crate::Enrol;
-use cooee::cli::{Exit, Failure, Folder, Input, Io, Output};
+use cooee::cli::{Exit, Failure, Folder, Input, Io, Output, unwritten};
 use cooee::seal::{self, Form, OpenError, Recipient, SealError};
 use rustix::fs::{FileType, fstat};
 use std::fs::{self, Permissions};
@@ -114,10 +114,8 @@ impl<'a> Target<'a> {
             }
         }
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Else the message would name a file that never was.
-        fs::metadata(folder).map_err(failure)?;
         let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder);
-        Ok(Self { path, file: file.map_err(failure)?, force })
+        Ok(Self { path, file: file.map_err(|error| unwritten(path, &error))?, force })
     }
 
     /// Puts the whole file in its place, on disk.

@@ -6,7 +6,7 @@ use crate::intake;
 use crate::keeper::{Keeper, Standing};
 use crate::revoked;
 use crate::settings::Tuning;
-use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject, clock_ms};
+use cooee::cli::{Arrival, Arrivals, Exit, Failure, Io, Line, Reject};
 use cooee::trust::read::AHEAD_MS;
 use cooee::trust::{Beyond, Config, Fleet, Handle, Signal, record};
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ impl Follow {
             return Ok(());
         }
         self.begin(io, arrivals)?;
-        let clock = clock_ms();
+        let clock = crate::clock();
         let mut stop = Ok(());
         for (number, line) in lines {
             stop = desk.line(io, *number, line.as_deref(), |signal| self.signal(signal, clock));
@@ -196,7 +196,7 @@ impl Follow {
         if let Some(time) = self.time {
             self.next_tick = self.behind(time);
         }
-        self.end(io, clock_ms())
+        self.end(io, crate::clock())
     }
 
     /// As far as the signals say it is not that late yet; but a score waits no
@@ -216,7 +216,7 @@ impl Follow {
         }
         self.begin(io, arrivals)?;
         self.tick(at);
-        self.end(io, clock_ms())
+        self.end(io, crate::clock())
     }
 
     /// Another command's turn at the state passes; what has come waits for it.

@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::settings::{ConfigFile, Tuning};
 use crate::state;
 use crate::view::needs;
-use cooee::cli::{Exit, Failure, Io, clock_ms};
+use cooee::cli::{Exit, Failure, Io};
 use cooee::trust::{Beyond, Config, Fleet};
 use std::path::PathBuf;
 
@@ -79,7 +79,7 @@ impl Keeping {
 
     /// Takes stdin to its end, or looks back.
     pub fn take(&self, io: &mut Io, config: Config, fleet: Fleet, plan: &Plan) -> Result<(Run, Exit), Failure> {
-        let clock = clock_ms();
+        let clock = crate::clock();
         match (&self.state, self.as_of) {
             (Some(path), Some(at)) => {
                 let store = state::open_log(path)?;

@@ -19,11 +19,13 @@ mod view;
 use clap::Parser;
 use cooee::cli::{self, Exit, Failure, Io, Tool};
 use cooee::trust::Fleet;
+use cooee::trust::read::millis_of;
 use follow::Say;
 use judging::Judging;
 use keeping::{Keeping, Plan};
 use machine::Machine;
 use std::process::ExitCode;
+use std::time::SystemTime;
 use view::View;
 
 /// Score agents by what was seen of them, as stdin tells it
@@ -80,6 +82,11 @@ $ echo '{"type":"policy","agent_did":"a","compliant":false}' | trust-score | jq 
         }
         Ok(self.view.print(io, &run, self.keeping.all)?.worst(exit))
     }
+}
+
+/// What the clock says, in milliseconds since 1970.
+fn clock() -> i64 {
+    millis_of(SystemTime::now())
 }
 
 fn main() -> ExitCode {

@@ -1,8 +1,8 @@
 //! `--config`: read once, and again while `--follow` stays.
 
-use cooee::cli::{Failure, Io, read_bounded};
+use cooee::cli::{Failure, Io, read_bounded, read_regular};
 use cooee::trust::{Config, SETTINGS_LIMIT_BYTES};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A file is looked at at least so often; 60 s is what is promised.
@@ -19,12 +19,15 @@ pub struct ConfigFile {
     regular: bool,
 }
 
+/// How a file is read, up to a limit; `None` if there is none.
+type Read = fn(&Path, u64) -> Result<Option<Vec<u8>>, Failure>;
+
 impl ConfigFile {
     /// Reads the file: all of it is good, or nothing runs.
     pub fn open(path: PathBuf) -> Result<(Self, Config), Failure> {
         let regular = std::fs::metadata(&path).is_ok_and(|about| about.is_file());
         let mut file = Self { path, text: Vec::new(), complaint: None, regular };
-        let (text, config) = file.read()?;
+        let (text, config) = file.read(read_bounded)?;
         file.text = text;
         Ok((file, config))
     }
@@ -36,7 +39,8 @@ impl ConfigFile {
         if !self.regular {
             return None;
         }
-        match self.read_again() {
+        // A pipe that took the file's place would hold up all scores.
+        match self.read(read_regular) {
             Ok((text, config)) => {
                 self.complaint = None;
                 let changed = text != self.text;
@@ -57,18 +61,9 @@ impl ConfigFile {
         }
     }
 
-    /// A pipe that took the file's place would hold up all scores until somebody
-    /// writes to it.
-    fn read_again(&self) -> Result<(Vec<u8>, Config), Failure> {
-        if std::fs::metadata(&self.path).is_ok_and(|about| !about.is_file()) {
-            return Err(Failure::could_not_run(format_args!("{}: not a regular file", self.path.display())));
-        }
-        self.read()
-    }
-
-    fn read(&self) -> Result<(Vec<u8>, Config), Failure> {
+    fn read(&self, read: Read) -> Result<(Vec<u8>, Config), Failure> {
         let path = self.path.display();
-        let text = read_bounded(&self.path, SETTINGS_LIMIT_BYTES)?
+        let text = read(&self.path, SETTINGS_LIMIT_BYTES)?
             .ok_or_else(|| Failure::could_not_run(format_args!("{path}: no such file")))?;
         let utf8 = std::str::from_utf8(&text).map_err(|error| {
             let line = 1 + text[..error.valid_up_to()].split(|byte| *byte == b'\n').skip(1).count();

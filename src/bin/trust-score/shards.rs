@@ -2,7 +2,7 @@
 
 use crate::keeping::Plan;
 use crate::run::Run;
-use cooee::cli::{Exit, Failure, Io, Reject, clock_ms};
+use cooee::cli::{Exit, Failure, Io, Reject};
 use cooee::jsonl::Scanner;
 use cooee::trust::partial::{self, Partial};
 use cooee::trust::{Beyond, Config, Fleet, Heard};
@@ -33,7 +33,7 @@ pub fn print(io: &mut Io, fleet: &Fleet) -> Result<(), Failure> {
 /// among all.
 pub fn merge(io: &mut Io, mut fleet: Fleet, config: Config, plan: &Plan) -> Result<(Run, Exit), Failure> {
     let (mut scanner, mut newest) = (Scanner::default(), None);
-    let clock = clock_ms();
+    let clock = crate::clock();
     let input = io.stdin()?;
     let tally = io.filter(input, plan.strict, |line, _| {
         match partial::read(line, &mut scanner).map_err(Reject::new)? {
