@@ -1,14 +1,11 @@
 //! From a word or a line to what is looked for.
 
-use cooee::agentid::{IdError, Name, TokenError, TokenText};
+use cooee::agentid::{FIELD_LIMIT_BYTES, IdError, Name, TokenError, TokenText};
 use cooee::cli::{Exit, Reject};
 use cooee::enrol::parse_agent_did;
 use cooee::jsonl::{Object, Scanner};
 use cooee::store::Query;
 use unicode_normalization::UnicodeNormalization as _;
-
-/// No field of an agent is longer.
-const NAME_LIMIT_BYTES: usize = 1024;
 
 /// What every name is, where somebody says so.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub enum BadWord {
     Did,
     #[error("an empty name")]
     Empty,
-    #[error("a name has at most {NAME_LIMIT_BYTES} bytes")]
+    #[error("a name has at most {FIELD_LIMIT_BYTES} bytes")]
     TooLong,
 }
 
@@ -59,7 +56,7 @@ pub fn from_word(word: &str, kind: Option<Kind>) -> Result<Wanted, BadWord> {
     let mut token_fault = None;
     let query = match kind {
         _ if word.is_empty() => return Err(BadWord::Empty),
-        _ if word.len() > NAME_LIMIT_BYTES => return Err(BadWord::TooLong),
+        _ if word.len() > FIELD_LIMIT_BYTES => return Err(BadWord::TooLong),
         Some(Kind::Token) => Query::Token(TokenText::read(word.as_bytes())?),
         Some(Kind::TinyId) => Query::TinyId(word.parse()?),
         Some(Kind::Hash) => Query::Hash(word.parse()?),
