@@ -2,9 +2,11 @@
 //! beside it, which must hear all that is honest and nothing else.
 
 use crate::manual::bin_dir;
+use crate::node;
+pub use crate::node::NOTE;
 use crate::shell::until;
 use cooee::attach::{Client, Reply, Request};
-use cooee::event::{Draft, Event, Stamp};
+use cooee::event::Event;
 use cooee::key::{Key, read_key};
 use jiff::{SignedDuration, Timestamp};
 use libp2p::Multiaddr;
@@ -16,10 +18,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_mins(1);
-pub const NOTE: &str = "ucxl://any:any@COOEE:test/#/note";
 const ENROL: &str = "ucxl://any:admin@COOEE:enrol/#/agentid/0000000001";
 /// What the node under attack may hold, at most, at any moment.
 pub const MOST_MEMORY_KB: u64 = 256 * 1024;
@@ -285,18 +285,7 @@ pub fn keypair(key: &Key) -> Keypair {
 }
 
 pub fn event(author: &Key, kind: &str, subject: &str, data: Value) -> Event {
-    let time = Timestamp::now();
-    let draft = Draft {
-        kind: kind.to_owned(),
-        subject: subject.to_owned(),
-        expires: time + SignedDuration::from_hours(1),
-        data,
-        data_base64: None,
-        in_reply_to: None,
-        agent: None,
-    };
-    let stamp = Stamp { id: Uuid::now_v7(), time, sequence: time.as_microsecond().unsigned_abs() };
-    draft.sign(author, &stamp).expect("a good draft")
+    node::event(author, kind, subject, data, None)
 }
 
 fn key_command(arguments: &[&str], folder: &Path, input: Option<String>) -> String {

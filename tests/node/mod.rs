@@ -62,19 +62,20 @@ fn start_leading(folder: &Path, host: u8, fleet: &Fleet) -> net::Running {
 }
 
 fn start_as(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Running {
-    let config = config(folder, host, fleet, peers, leads);
+    let config = config(folder, key(host), fleet, peers, leads);
     net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs")
 }
 
 /// What a node in this process allows: its memory is that of all tests at once.
-pub fn limits() -> net::Limits {
+fn limits() -> net::Limits {
     net::Limits { memory_bytes: u64::MAX, ..net::Limits::default() }
 }
 
-fn config(folder: &Path, host: u8, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Config {
+/// What a node in this process goes by.
+pub fn config(folder: &Path, key: Key, fleet: Option<&Fleet>, peers: &[&str], leads: bool) -> net::Config {
     net::Config {
         claim: net::Claim::take(folder).expect("nobody else's folder"),
-        key: key(host),
+        key,
         fleet: fleet.cloned(),
         leads,
         listen: vec![net::address("/ip4/127.0.0.1/tcp/0").expect("an address")],
@@ -388,7 +389,7 @@ fn nodes_of_two_fleets_part_and_strangers_do_no_harm() {
     let first = start(folders[0].path(), 21, Some(&ours), &[]);
     let address = address_of(folders[0].path());
     let (heard, parted) = std::sync::mpsc::channel();
-    let mut config = config(folders[1].path(), 22, Some(&theirs), &[&address], false);
+    let mut config = config(folders[1].path(), key(22), Some(&theirs), &[&address], false);
     config.say = net::Say::new(move |line, _| {
         if line.contains("another fleet") {
             let _ = heard.send(());

@@ -1,6 +1,7 @@
 //! `agentid-resolve`: from any name to the record.
 
 use super::fixture::{Ask, Book, Ran, agent, opened, run};
+use crate::node::config;
 use assert_cmd::Command;
 use cooee::attach::{Client, Reply, Request};
 use cooee::event::{Draft, Event, Stamp};
@@ -174,22 +175,7 @@ fn revoked_and_expired_agents_are_found_as_such() {
 /// A node with the book's fleet in a folder of its own, told `events`.
 fn node(book: &Book, folder: &Path, events: &[Event]) -> net::Running {
     std::fs::write(folder.join("fleet.json"), book.fleet.to_bytes()).expect("written");
-    let config = net::Config {
-        claim: net::Claim::take(folder).expect("nobody else's folder"),
-        key: book.key.clone(),
-        fleet: Some(book.fleet.clone()),
-        leads: false,
-        listen: vec![net::address("/ip4/127.0.0.1/tcp/0").expect("an address")],
-        peers: Vec::new(),
-        socket: folder.join("node.sock"),
-        listen_file: folder.join("listen"),
-        peers_file: folder.join("peers.json"),
-        sequence_file: folder.join("host.key.sequence"),
-        mdns: false,
-        log_limit_bytes: net::LOG_LIMIT_BYTES,
-        limits: crate::node::limits(),
-        say: net::Say::new(|_, _| {}),
-    };
+    let config = config(folder, book.key.clone(), Some(&book.fleet), &[], false);
     let running = net::start(config, store::Log::open(&folder.join("log.db")).expect("a log")).expect("it runs");
     let mut client = Client::connect(&folder.join("node.sock")).expect("a node");
     let deadline = Some(Instant::now() + Duration::from_mins(1));
